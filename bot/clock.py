@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, TypeVarTuple
 
-__all__ = ["Clock", "VirtualClock", "VirtualTimeLoop"]
+__all__ = ["Clock", "VirtualClock", "VirtualTimeLoop", "hold_time"]
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -117,3 +117,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def _release(self, _future: asyncio.Future[Any]) -> None:
         self.held -= 1
+
+
+def hold_time() -> contextlib.AbstractContextManager[None]:
+    """Around work that a thread or another process does for us: on a virtual loop no time passes meanwhile."""
+    loop = asyncio.get_running_loop()
+    return loop.hold() if isinstance(loop, VirtualTimeLoop) else contextlib.nullcontext()
