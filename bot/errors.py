@@ -20,7 +20,8 @@
     │   ├── NoReply               nothing came back within the time limit
     │   ├── RestError             (carries the status and the platform's code)
     │   ├── MediaFailed
-    │   └── SpeechFailed
+    │   ├── SpeechFailed
+    │   └── StoreFailed           the database cannot be opened, read or written
     └── InternalError             us
         └── IllegalTransition     a state machine was asked for a move that it does not have
 
@@ -51,6 +52,7 @@ __all__ = [
     "RegistrationFailed",
     "RestError",
     "SpeechFailed",
+    "StoreFailed",
     "TooManyContacts",
     "UserError",
 ]
@@ -161,6 +163,10 @@ class MediaFailed(PlatformError):
 
 class SpeechFailed(PlatformError):
     """The speech engine could not make the prompt."""
+
+
+class StoreFailed(PlatformError):
+    """The database cannot be opened, read or written."""
 
 
 class InternalError(BotError):
