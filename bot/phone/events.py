@@ -1,0 +1,57 @@
+"""What a phone tells its owner, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.errors import BotError
+
+if TYPE_CHECKING:
+    from bot.phone.inbound import InboundSession
+    from bot.phone.phone import Phone
+    from bot.phone.session import Session, SessionState
+
+__all__ = ["IncomingCall", "PhoneEvent", "Registered", "RegistrationLost", "SessionChanged", "Unregistered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The phone is registered (again); `expires` is what the registrar granted, in seconds."""
+
+    phone: Phone
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationLost:
+    """The connection or the registration is gone; the phone is trying to get it back."""
+
+    phone: Phone
+    error: BotError
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """The phone was stopped."""
+
+    phone: Phone
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """A call rings here; 100, 180 and the receive confirm are on their way."""
+
+    session: InboundSession
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanged:
+    """A call session moved from one state to another."""
+
+    session: Session
+    old: SessionState
+    new: SessionState
+
+
+PhoneEvent = Registered | RegistrationLost | Unregistered | IncomingCall | SessionChanged
