@@ -1,0 +1,56 @@
+"""Was an outbound call really answered? What the audio tells, because the SIP 200 tells nothing.
+
+The phone system answers every outbound INVITE at once. So the ringback, busy and special information tones that
+come back are listened for, and then speech: `Progress` is fed frame by frame and says when it knows something.
+"""
+
+from __future__ import annotations
+
+from bot.calls.state import Disposition
+from bot.media import FRAME_SECONDS, Pcm
+from bot.media.detect import CallProgress, ProgressKind
+
+__all__ = ["RINGBACK_GAP", "Progress"]
+
+RINGBACK_GAP = 5.0
+"""Seconds. The longest silence inside a ringback cadence is 4 s: after more than that, it has stopped."""
+
+_REFUSALS: dict[ProgressKind, Disposition] = {
+    ProgressKind.BUSY: "busy",
+    ProgressKind.REORDER: "failed",
+    ProgressKind.SIT: "invalid",
+}
+
+
+class Progress:
+    """Follows the audio of one outbound call until it is answered or refused."""
+
+    __slots__ = ("_detector", "_since_ringback", "answered", "refused", "ringing")
+
+    def __init__(self) -> None:
+        self._detector = CallProgress()
+        self._since_ringback = 0.0
+        self.ringing = False
+        self.answered = False
+        self.refused: Disposition | None = None
+
+    def feed(self, frame: Pcm) -> str | None:
+        """Take one frame of 20 ms; a word when it tells something new: ringback, busy, speech, …"""
+        if self.answered or self.refused:
+            return None
+        found = self._detector.feed(frame)
+        kind = found.kind if found else None
+        if kind is ProgressKind.RINGBACK:
+            self.ringing, self._since_ringback = True, 0.0
+            return "ringback"
+        if kind in _REFUSALS:
+            self.refused = _REFUSALS[kind]
+            return kind.value
+        if kind is ProgressKind.SPEECH_START:
+            self.answered = True
+            return "speech"
+        self._since_ringback += FRAME_SECONDS
+        if self.ringing and self._since_ringback > RINGBACK_GAP:
+            self.answered = True
+            return "ringback stopped"
+        return None

@@ -1,0 +1,259 @@
+"""The directory of calls: every live call of every phone, and the ways to place new ones.
+
+It turns what the phones report into calls and events, and offers what needs more than one call: supervision and
+retrieving a parked call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Coroutine, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from bot.calls.agents import Agents, AgentState, QueueState
+from bot.calls.call import Call
+from bot.calls.events import Event, Listener
+from bot.calls.parking import ParkLocations
+from bot.calls.state import CallState
+from bot.calls.supervision import CODES, SupervisionMode, TakeOver, supervise
+from bot.clock import Clock
+from bot.errors import BotError, NotRegistered, OperationRefused, UserError
+from bot.log import get_logger
+from bot.phone import (
+    IncomingCall,
+    OutboundSession,
+    Phone,
+    PhoneEvent,
+    Registered,
+    RegistrationLost,
+    Session,
+    SessionChanged,
+    SessionState,
+    Unregistered,
+)
+
+__all__ = ["Calls", "DialGate"]
+
+log = get_logger(__name__)
+
+DialGate = Callable[[str], str | None]
+"""Asked before every outbound call: None, or the reason why this number must not be dialled."""
+
+
+class Calls:
+    """All calls of all phones. Use it as an async context manager: leaving it ends what it started.
+
+    `park_locations` maps names to the platform's location ids; `gate` decides about every dialled number.
+    """
+
+    def __init__(
+        self, clock: Clock, *, park_locations: Mapping[str, str] | None = None, gate: DialGate = lambda _number: None
+    ) -> None:
+        self._clock = clock
+        self._gate = gate
+        self._phones: dict[str, Phone] = {}
+        self._live: dict[str, Call] = {}
+        self._by_session: dict[Session, Call] = {}
+        self._listeners: list[Listener] = []
+        self._numbers = itertools.count(1)
+        self._take_overs: list[TakeOver] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.watched = Agents(clock, self.publish)
+        self.park_locations = ParkLocations(park_locations or {}, clock, self.publish)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # What is known
+
+    @property
+    def live(self) -> Mapping[str, Call]:
+        """The calls that are not over, by id."""
+        return self._live
+
+    @property
+    def phones(self) -> Mapping[str, Phone]:
+        return self._phones
+
+    @property
+    def agents(self) -> Mapping[str, AgentState]:
+        return self.watched.agents
+
+    @property
+    def queues(self) -> Mapping[str, QueueState]:
+        return self.watched.queues
+
+    def line_busy(self, phone: str = "", *, besides: Call | None = None) -> bool:
+        """Whether a phone (every phone when none is named) is in an answered call other than `besides`."""
+        return any(
+            call.state is CallState.ANSWERED and call is not besides and phone in ("", call.phone)
+            for call in self._live.values()
+        )
+
+    def by_session_id(self, session_id: str) -> list[Call]:
+        """Our live calls that belong to one telephony session."""
+        return [call for call in self._live.values() if session_id and call.session_id == session_id]
+
+    # Events
+
+    def on_event(self, listener: Listener) -> Callable[[], None]:
+        """Hear every event, in order; returns what stops it. A listener must return at once."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def publish(self, event: Event) -> None:
+        if event.name == "call.ended" and event.call:
+            self._forget(event.call)
+        log.debug(event.name, call=event.call.id if event.call else None, **event.data)
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    # Placing calls
+
+    async def dial(
+        self, number: str, *, phone: str = "", caller_id: str = "", headers: Mapping[str, str] | None = None
+    ) -> Call:
+        """Place a call; returns at once, while it is being dialled. `await call.answered()` waits for an answer.
+
+        Raises:
+            OperationRefused: the dialling gate says no, with its reason.
+            NotRegistered: no phone is up.
+        """
+        refusal = self._gate(number)
+        if refusal:
+            raise OperationRefused(f"{number} was not dialled: {refusal}", reason=refusal)
+        return await self._place(number, phone, caller_id, headers)
+
+    async def retrieve(self, location: str, *, phone: str = "") -> Call:
+        """Pick up the call that has waited longest at a park location.
+
+        Raises:
+            CallEnded: nobody waits there.
+        """
+        parked = self.park_locations.waiting(location)
+        target = self.park_locations[location].target
+        call = await self._place(target, phone, "", {"Replaces": parked.replaces})
+        await self.service_answers(call)
+        return call
+
+    async def supervise(self, agent: str, how: SupervisionMode, *, phone: str = "") -> Call:
+        """Join, or take over, the call that an agent is in. Returns the call in which the customer is heard.
+
+        Raises:
+            OperationRefused: the platform did not let us (no call to supervise, no monitoring group).
+        """
+        if how not in CODES:
+            raise UserError(f"{how!r} is no way to supervise", hint=f"one of {', '.join(CODES)}")
+        return await supervise(self, agent, how, phone, self._clock)
+
+    async def place_service(self, code: str, phone: str) -> Call:
+        """Call a service of the platform (a star code) and wait until it is on the line."""
+        call = await self._place(code, phone, "", None)
+        await self.service_answers(call)
+        return call
+
+    async def service_answers(self, call: Call) -> None:
+        """Wait for the 200 of a call to a service, where it does mean an answer."""
+        session = call.session
+        assert isinstance(session, OutboundSession)
+        await session.answered()
+        await session.media.connected()
+        call.assume_answered("the platform's service answers by itself")
+
+    def expect_take_over(self, take_over: TakeOver) -> Callable[[], None]:
+        """The next inbound call from `*83`, or re-INVITE of the first call, belongs to this take-over."""
+        self._take_overs.append(take_over)
+        return lambda: self._take_overs.remove(take_over)
+
+    def adopt(self, session: Session, phone: str) -> Call:
+        """Make the call of a new session, without telling anyone yet."""
+        call = Call(f"c-{next(self._numbers)}", session, phone, self._clock, self.publish, self.park_locations)
+        self._live[call.id] = call
+        self._by_session[session] = call
+        return call
+
+    async def _place(self, target: str, phone: str, caller_id: str, headers: Mapping[str, str] | None) -> Call:
+        chosen = self._choose(phone)
+        session = await chosen.call(target, caller_id=caller_id, headers=headers)
+        call = self.adopt(session, chosen.name)
+        self.publish(Event("call.dialling", self._clock.now(), call, {"number": target}))
+        if session.state is not SessionState.CALLING:
+            self._follow(call, session.state)
+        return call
+
+    def _choose(self, name: str) -> Phone:
+        if name and name not in self._phones:
+            raise UserError(f'no phone "{name}" is configured', hint=f"phones: {', '.join(self._phones) or 'none'}")
+        candidates = [self._phones[name]] if name else list(self._phones.values())
+        for phone in candidates:
+            if phone.registered:
+                return phone
+        raise NotRegistered("no phone is registered at the moment", hint="the call was not placed; see phone.lost")
+
+    # What the phones report
+
+    def add_phone(self, phone: Phone) -> None:
+        self._phones[phone.name] = phone
+
+    def phone_event(self, event: PhoneEvent) -> None:
+        """Take in what a phone reports."""
+        now = self._clock.now()
+        match event:
+            case IncomingCall(session=session):
+                self._incoming(session)
+            case SessionChanged(session=session, new=new):
+                call = self._by_session.get(session)
+                if call is not None:
+                    self._follow(call, new)
+            case Registered(phone=phone):
+                self.publish(Event("phone.registered", now, None, {"phone": phone.name}))
+            case RegistrationLost(phone=phone, error=error):
+                self.publish(Event("phone.lost", now, None, {"phone": phone.name, "reason": str(error)}))
+            case Unregistered():
+                pass
+
+    def _incoming(self, session: Session) -> None:
+        name = session.phone.name
+        for take_over in self._take_overs:
+            if take_over.claims(session):
+                take_over.incoming(self.adopt(session, name))
+                return
+        call = self.adopt(session, name)
+        self.publish(Event("call.ringing", self._clock.now(), call))
+
+    @staticmethod
+    def _follow(call: Call, state: SessionState) -> None:
+        if state is SessionState.RINGING:
+            call.session_ringing()
+        elif state is SessionState.ANSWERED:
+            call.session_answered()
+        elif state is SessionState.ENDED:
+            call.session_ended()
+
+    def _forget(self, call: Call) -> None:
+        self._live.pop(call.id, None)
+        self._by_session.pop(call.session, None)
+        if call.companion is not None and call.companion.live:
+            self._start(_hang_up(call.companion))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _hang_up(call: Call) -> None:
+    """End the other half of a take-over, where a failure can only be told to the log."""
+    try:
+        await call.hangup()
+    except BotError as error:
+        log.warning("hangup failed", call=call.id, error=str(error))
