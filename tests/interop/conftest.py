@@ -1,0 +1,58 @@
+"""One Chromium for the session, and pages for each test.
+
+Without Chromium or the npm packages these tests are skipped, and say so; in CI (`CI` is set) they fail.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+
+from tests.interop import peer, webphone
+from tests.interop.browser import Chromium, DrivenPage, Missing, launch
+from tests.interop.webphone import PhonePage
+
+
+def not_here(missing: Missing) -> None:
+    """Skip, or fail where a skip would go unseen."""
+    if os.environ.get("CI"):
+        pytest.fail(str(missing), pytrace=False)
+    pytest.skip(str(missing))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Chromium]:
+    try:
+        async with launch() as browser:
+            yield browser
+    except Missing as missing:
+        not_here(missing)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def media_page(chromium: Chromium) -> AsyncIterator[DrivenPage]:
+    """A page with bare RTCPeerConnections: see `peer.Peer`."""
+    async with chromium.page(peer.SCRIPTS) as page:
+        yield page
+
+
+OpenPhonePage = Callable[[], Awaitable[PhonePage]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_phone_page(chromium: Chromium) -> AsyncIterator[OpenPhonePage]:
+    """Opens pages with the vendor's phone in them, each in a context of its own."""
+    try:
+        scripts = webphone.scripts()
+    except Missing as missing:
+        not_here(missing)
+    async with AsyncExitStack() as stack:
+
+        async def open_page() -> PhonePage:
+            return PhonePage(await stack.enter_async_context(chromium.page(scripts)))
+
+        yield open_page

@@ -1,0 +1,75 @@
+// Bare RTCPeerConnections: Chromium's own media, without any signalling.
+"use strict";
+
+const peer = (() => {
+  const peers = [];
+
+  // `codecs`: names like "opus", in order of preference; the rest (but telephone-event) is not offered.
+  async function open(codecs) {
+    const connection = new RTCPeerConnection();
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const sender = connection.addTrack(stream.getAudioTracks()[0], stream);
+    const transceiver = connection.getTransceivers().find((each) => each.sender === sender);
+    const capabilities = RTCRtpReceiver.getCapabilities("audio").codecs;
+    const named = (name) => capabilities.filter(({ mimeType }) => mimeType.toLowerCase() === `audio/${name.toLowerCase()}`);
+    if (codecs) transceiver.setCodecPreferences([...codecs, "telephone-event"].flatMap(named));
+    return peers.push(connection) - 1;
+  }
+
+  async function gathered(connection) {
+    while (connection.iceGatheringState !== "complete")
+      await new Promise((resolve) => connection.addEventListener("icegatheringstatechange", resolve, { once: true }));
+    return connection.localDescription.sdp;
+  }
+
+  async function offer(index, { iceRestart = false, direction } = {}) {
+    const connection = peers[index];
+    if (direction) connection.getTransceivers()[0].direction = direction;
+    await connection.setLocalDescription(await connection.createOffer({ iceRestart }));
+    return gathered(connection);
+  }
+
+  async function answer(index, sdp) {
+    const connection = peers[index];
+    await connection.setRemoteDescription({ type: "offer", sdp });
+    await connection.setLocalDescription(await connection.createAnswer());
+    return gathered(connection);
+  }
+
+  const accept = (index, sdp) => peers[index].setRemoteDescription({ type: "answer", sdp });
+
+  async function connected(index) {
+    const connection = peers[index];
+    while (connection.connectionState !== "connected") {
+      if (["failed", "closed"].includes(connection.connectionState)) throw new Error(connection.connectionState);
+      await new Promise((resolve) => connection.addEventListener("connectionstatechange", resolve, { once: true }));
+    }
+  }
+
+  const listen = (index, seconds) => audio.listen(peers[index], seconds);
+
+  // Resolves when the last tone went out.
+  function dial(index, tones, duration, gap) {
+    const { dtmf } = peers[index].getSenders()[0];
+    const done = new Promise((resolve) => dtmf.addEventListener("tonechange", ({ tone }) => tone === "" && resolve()));
+    dtmf.insertDTMF(tones, duration, gap);
+    return done;
+  }
+
+  // What Chromium counts about the audio that it receives: packets, losses, jitter in seconds, the codec in use.
+  async function received(index) {
+    const stats = [...(await peers[index].getStats()).values()];
+    const inbound = stats.find(({ type }) => type === "inbound-rtp");
+    const codec = stats.find(({ id }) => id === inbound.codecId);
+    return { ...inbound, codec: codec.mimeType };
+  }
+
+  // What the other side reported back to Chromium about what it received (RTCP receiver reports).
+  async function reported(index) {
+    const stats = [...(await peers[index].getStats()).values()];
+    return stats.find(({ type }) => type === "remote-inbound-rtp") ?? null;
+  }
+
+  const close = (index) => peers[index].close();
+  return { open, offer, answer, accept, connected, listen, dial, received, reported, close };
+})();
