@@ -24,6 +24,7 @@ __all__ = [
     "Response",
     "address_of",
     "make_headers",
+    "name_of",
     "number_of",
     "parse",
     "respond",
@@ -56,6 +57,8 @@ REASONS = {
     422: "Session Interval Too Small",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    484: "Address Incomplete",
     486: "Busy Here",
     487: "Request Terminated",
     488: "Not Acceptable Here",
@@ -68,6 +71,8 @@ REASONS = {
     603: "Decline",
 }
 
+_TAG = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.I)
+_QUOTED = re.compile(r'\s*"(?:[^"\\]|\\.)*"')
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _COMPACT = {
     "i": "Call-ID", "m": "Contact", "l": "Content-Length", "c": "Content-Type", "f": "From", "s": "Subject",
@@ -210,26 +215,32 @@ def respond(
     *,
     headers: Mapping[str, str] | None = None,
     body: str = "",
+    to_tag: str = "",
 ) -> Response:
-    """A response that echoes Via, From, To, Call-ID and CSeq exactly as they came (RFC 3261 §8.2.6.2)."""
+    """A response that echoes Via, From, To, Call-ID and CSeq exactly as they came (RFC 3261 §8.2.6.2).
+
+    `to_tag` is added to a To that came without a tag.
+    """
     response = Response(status, reason, body=body)
     for name in request.headers.keys():  # noqa: SIM118 - Headers is not a mapping
         if name.lower() in {"via", "from", "to", "call-id", "cseq"}:
             for value in request.headers.getlist(name):
-                response.headers.add(name, value)
+                response.headers.add(name, with_tag(value, to_tag) if to_tag and name.lower() == "to" else value)
     for name, value in (headers or {}).items():
         response.headers.set(name, value)
     return response
 
 
 def tag_of(address: str) -> str:
-    """The tag parameter of a From or To value, or empty."""
-    match = re.search(r">?[^>]*;\s*tag\s*=\s*([^;,\s>]+)", address, re.I)
+    """The tag parameter of a From or To value, or empty. A tag inside the URI or the display name is none."""
+    match = _TAG.search(_split_address(address)[2])
     return match.group(1) if match else ""
 
 
 def without_tag(address: str) -> str:
-    return re.sub(r";\s*tag\s*=\s*[^;,\s>]+", "", address, flags=re.I)
+    """The value without its tag parameter (RFC 3261 §9.1: the To of a CANCEL)."""
+    before, uri, parameters = _split_address(address)
+    return before + uri + _TAG.sub("", parameters)
 
 
 def with_tag(address: str, tag: str) -> str:
@@ -239,11 +250,27 @@ def with_tag(address: str, tag: str) -> str:
 
 def address_of(value: str) -> str:
     """The URI of an address header: `"Ada" <sip:a@b>;tag=1` gives `sip:a@b`."""
-    match = re.search(r"<([^>]*)>", value)
-    return match.group(1) if match else value.split(";")[0].strip()
+    return _split_address(value)[1].strip().removeprefix("<").removesuffix(">")
+
+
+def name_of(value: str) -> str:
+    """The display name of an address header, or empty: `"Ada \\"L\\"" <sip:a@b>` gives `Ada "L"`."""
+    name = _split_address(value)[0].strip()
+    return re.sub(r"\\(.)", r"\1", name[1:-1]) if len(name) > 1 and name[0] == name[-1] == '"' else name
 
 
 def number_of(value: str) -> str:
     """The user part of an address header or URI: the number, extension, star code or `conf_` token."""
     match = re.match(r"sips?:([^@;?]+)@", address_of(value), re.I)
     return match.group(1) if match else ""
+
+
+def _split_address(value: str) -> tuple[str, str, str]:
+    """An address header in three: what stands before the URI, the URI with its brackets, the header's parameters."""
+    quoted = _QUOTED.match(value)
+    start = value.find("<", quoted.end() if quoted else 0)
+    end = value.find(">", start) + 1 if start >= 0 else 0
+    if end:
+        return value[:start], value[start:end], value[end:]
+    uri, semicolon, parameters = value.partition(";")
+    return "", uri, semicolon + parameters
