@@ -103,16 +103,18 @@ class Chromium:
         self._browser = browser
 
     @contextlib.asynccontextmanager
-    async def page(self, scripts: Sequence[Path]) -> AsyncIterator[DrivenPage]:
-        """An empty page with `scripts` loaded in that order; closed, context and all, on the way out."""
-        files = {f"{index}-{script.name}": script for index, script in enumerate(scripts)}
+    async def page(self, scripts: Sequence[Path | str]) -> AsyncIterator[DrivenPage]:
+        """An empty page with `scripts` (files, or source text) loaded in that order; closed on the way out."""
+        files = {f"{index}.js": script for index, script in enumerate(scripts)}
         tags = "".join(f'<script src="/{name}"></script>' for name in files)
         html = f"<!doctype html><meta charset=utf-8><title>interop</title>{tags}"
 
         async def serve(route: Route) -> None:
             name = route.request.url.removeprefix(ORIGIN)
             if name in files:
-                await route.fulfill(path=files[name], content_type="text/javascript; charset=utf-8")
+                script = files[name]
+                source = script if isinstance(script, str) else script.read_text(encoding="utf-8")
+                await route.fulfill(body=source, content_type="text/javascript; charset=utf-8")
             elif name:
                 await route.fulfill(status=404)
             else:

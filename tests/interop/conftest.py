@@ -6,22 +6,33 @@ Without Chromium or the npm packages these tests are skipped, and say so; in CI 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import pytest_asyncio
 
-from tests.interop import peer, webphone
+from tests.interop import jssip, peer, webphone
 from tests.interop.browser import Chromium, DrivenPage, Missing, launch
-from tests.interop.webphone import PhonePage
+from tests.interop.jssip import JsSipPage
+from tests.interop.webphone import OpenPhonePage, PhonePage
 
 
-def not_here(missing: Missing) -> None:
+def not_here(missing: Missing) -> NoReturn:
     """Skip, or fail where a skip would go unseen."""
     if os.environ.get("CI"):
         pytest.fail(str(missing), pytrace=False)
     pytest.skip(str(missing))
+
+
+def present(scripts: Callable[[], Sequence[Path | str]]) -> Sequence[Path | str]:
+    """The scripts of a page whose package is installed; skips or fails otherwise."""
+    try:
+        return scripts()
+    except Missing as missing:
+        not_here(missing)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -40,19 +51,20 @@ async def media_page(chromium: Chromium) -> AsyncIterator[DrivenPage]:
         yield page
 
 
-OpenPhonePage = Callable[[], Awaitable[PhonePage]]
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_phone_page(chromium: Chromium) -> AsyncIterator[OpenPhonePage]:
     """Opens pages with the vendor's phone in them, each in a context of its own."""
-    try:
-        scripts = webphone.scripts()
-    except Missing as missing:
-        not_here(missing)
+    scripts = present(webphone.scripts)
     async with AsyncExitStack() as stack:
 
         async def open_page() -> PhonePage:
             return PhonePage(await stack.enter_async_context(chromium.page(scripts)))
 
         yield open_page
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def jssip_page(chromium: Chromium) -> AsyncIterator[JsSipPage]:
+    """A page with JsSIP in it."""
+    async with chromium.page(present(jssip.scripts)) as page:
+        yield JsSipPage(page)

@@ -30,6 +30,10 @@ class Peer:
     async def _call(self, name: str, *args: Any) -> Any:
         return await self.page.run(f"([index, ...args]) => peer.{name}(index, ...args)", [self._index, *args])
 
+    async def add_video(self) -> None:
+        """Offer to receive video too, from the next offer on."""
+        await self._call("addVideo")
+
     async def offer(self, *, ice_restart: bool = False, direction: str | None = None) -> str:
         """A complete offer: candidates gathered."""
         return str(await self._call("offer", {"iceRestart": ice_restart, "direction": direction}))
@@ -54,10 +58,9 @@ class Peer:
         """Chromium's counters of what it receives, with `codec` such as `audio/PCMU`."""
         return dict(await self._call("received"))
 
-    async def reported(self) -> dict[str, Any] | None:
-        """What our RTCP told Chromium about its own packets; None while no report came."""
-        found = await self._call("reported")
-        return dict(found) if found else None
+    async def reported(self) -> dict[str, Any]:
+        """Wait for the first RTCP report in which we tell Chromium how its packets arrived."""
+        return dict(await self._call("reported"))
 
     async def close(self) -> None:
         await self._call("close")

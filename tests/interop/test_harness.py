@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.interop.browser import DrivenPage
-from tests.interop.conftest import OpenPhonePage
 from tests.interop.peer import Peer
 from tests.interop.sound import hears, hears_nothing
+from tests.interop.webphone import OpenPhonePage
 
 pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="session")]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ from tests.interop.browser import HERE, DrivenPage, package_file
 from tests.interop.sound import Samples
 from tests.interop.wire import Frame, dialog, labels
 
-__all__ = ["PageCall", "PhonePage", "scripts"]
+__all__ = ["OpenPhonePage", "PageCall", "PhonePage", "scripts"]
 
 
-def scripts() -> tuple[Any, ...]:
+def scripts() -> tuple[Path, ...]:
     """What a page of this kind loads.
 
     Raises:
@@ -185,3 +186,7 @@ class PageCall:
                 assert labels(frames) == list(expected)
                 return frames
             await asyncio.sleep(0.1)
+
+
+OpenPhonePage = Callable[[], Awaitable[PhonePage]]
+"""What the fixture `open_phone_page` gives: each call opens one more page."""

@@ -16,6 +16,8 @@ const peer = (() => {
     return peers.push(connection) - 1;
   }
 
+  const addVideo = (index) => void peers[index].addTransceiver("video", { direction: "recvonly" });
+
   async function gathered(connection) {
     while (connection.iceGatheringState !== "complete")
       await new Promise((resolve) => connection.addEventListener("icegatheringstatechange", resolve, { once: true }));
@@ -64,12 +66,16 @@ const peer = (() => {
     return { ...inbound, codec: codec.mimeType };
   }
 
-  // What the other side reported back to Chromium about what it received (RTCP receiver reports).
+  // What the other side reported about the packets that it got from Chromium (RTCP), once it did.
   async function reported(index) {
-    const stats = [...(await peers[index].getStats()).values()];
-    return stats.find(({ type }) => type === "remote-inbound-rtp") ?? null;
+    for (;;) {
+      const stats = [...(await peers[index].getStats()).values()];
+      const report = stats.find(({ type }) => type === "remote-inbound-rtp");
+      if (report) return report;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   const close = (index) => peers[index].close();
-  return { open, offer, answer, accept, connected, listen, dial, received, reported, close };
+  return { open, addVideo, offer, answer, accept, connected, listen, dial, received, reported, close };
 })();
