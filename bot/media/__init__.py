@@ -1,1 +1,37 @@
+"""Audio: sessions over ICE and DTLS-SRTP, what they send and hear, tones, digits, mixing, recording, speech.
 
+The only part of the bot that imports aiortc, aioice or av.
+"""
+
+from bot.media.audio import FRAME, FRAME_SECONDS, SAMPLE_RATE, SILENCE, Pcm, frames_of, level_db, resample
+from bot.media.detect import DigitDetector
+from bot.media.engine import MediaEngine, MediaOptions
+from bot.media.session import MediaSession, MediaState
+from bot.media.sources import PcmSource, Silence, Source, ToneSource, WavSource, concatenate
+from bot.media.statistics import MediaStats
+from bot.media.wav import read_wav, write_wav
+
+__all__ = [
+    "FRAME",
+    "FRAME_SECONDS",
+    "SAMPLE_RATE",
+    "SILENCE",
+    "DigitDetector",
+    "MediaEngine",
+    "MediaOptions",
+    "MediaSession",
+    "MediaState",
+    "MediaStats",
+    "Pcm",
+    "PcmSource",
+    "Silence",
+    "Source",
+    "ToneSource",
+    "WavSource",
+    "concatenate",
+    "frames_of",
+    "level_db",
+    "read_wav",
+    "resample",
+    "write_wav",
+]

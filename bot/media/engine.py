@@ -1,0 +1,123 @@
+"""All the audio of one phone system or bot: its sessions, their certificate, and the clock that drives them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from types import TracebackType
+
+from bot.log import get_logger
+from bot.media._aiortc import RTCCertificate
+from bot.media.audio import FRAME_SECONDS
+from bot.media.codecs import codec_named
+from bot.media.session import MediaSession, MediaState
+
+__all__ = ["MediaEngine", "MediaOptions"]
+
+log = get_logger(__name__)
+
+_CATCH_UP = 3
+"""Ticks that a late ticker makes up for; of a longer delay the rest is skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaOptions:
+    """How sessions find their path and what they speak."""
+
+    loopback: bool = False
+    """Only candidates on 127.0.0.1: for one-machine use."""
+    stun_servers: tuple[str, ...] = ()
+    """As "host:port"; the first one is asked."""
+    codecs: tuple[str, ...] = ("PCMU", "opus")
+    """In order of preference: "PCMU", "PCMA", "opus"."""
+    ice_timeout: float = 10.0
+    """Seconds until a session without a path has failed."""
+
+    def __post_init__(self) -> None:
+        for name in self.codecs:
+            codec_named(name)
+
+
+class MediaEngine:
+    """Makes sessions and ticks them every 20 ms: all of them hand out what they received, then all of them send.
+
+    So what one session hears at a tick, another can send at the same tick. The ticker runs only while a session is
+    connected. An async context manager: leaving it closes every session.
+    """
+
+    def __init__(self, options: MediaOptions | None = None, *, rng: Random | None = None) -> None:
+        self.options = options or MediaOptions()
+        self.certificate = RTCCertificate.generateCertificate()
+        self._rng = rng or Random()  # noqa: S311 - RTP's random start values; the keys come from OpenSSL
+        self._sessions: list[MediaSession] = []
+        self._ticking: list[MediaSession] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._next_tick = 0.0
+
+    async def __aenter__(self) -> MediaEngine:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def sessions(self) -> tuple[MediaSession, ...]:
+        """Those that are not closed."""
+        return tuple(self._sessions)
+
+    def session(self, name: str = "") -> MediaSession:
+        """A new session; `name` is for the log."""
+        session = MediaSession(self, name, self._rng)
+        self._sessions.append(session)
+        return session
+
+    async def close(self) -> None:
+        """Closes every session."""
+        await asyncio.gather(*(session.close() for session in self.sessions))
+
+    def session_changed(self, session: MediaSession) -> None:
+        """A session tells its engine about a new state."""
+        if session.state is MediaState.CONNECTED:
+            if session not in self._ticking:
+                self._ticking.append(session)
+                self._start_ticker()
+        elif session in self._ticking:
+            self._ticking.remove(session)
+            if not self._ticking and self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    def session_closed(self, session: MediaSession) -> None:
+        """A session tells its engine that nothing is left of it."""
+        if session in self._sessions:
+            self._sessions.remove(session)
+
+    def _start_ticker(self) -> None:
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._next_tick = loop.time() + FRAME_SECONDS
+            self._timer = loop.call_at(self._next_tick, self._tick)
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        late = int((loop.time() - self._next_tick) / FRAME_SECONDS)
+        if late > _CATCH_UP:
+            self._next_tick += (late - _CATCH_UP) * FRAME_SECONDS
+        self._next_tick += FRAME_SECONDS
+        self._timer = loop.call_at(self._next_tick, self._tick)
+        sessions = tuple(self._ticking)
+        for session in sessions:
+            self._guard(session.hand_out, session)
+        for session in sessions:
+            self._guard(session.send_tick, session)
+
+    def _guard(self, phase: Callable[[], None], session: MediaSession) -> None:
+        """One session's fault must not silence the others."""
+        try:
+            phase()
+        except Exception:
+            log.exception("media_tick_failed", session=session.name)
