@@ -5,6 +5,7 @@ from bot.calls.call import Call
 from bot.calls.directory import Calls, DialGate
 from bot.calls.events import EVENT_NAMES, Event, Listener
 from bot.calls.parking import ParkedCall, ParkLocation, ParkLocations
+from bot.calls.platform import PlatformWatch, Watched
 from bot.calls.state import CallEnd, CallState, Disposition, Evidence, Party
 from bot.calls.supervision import CODES, SupervisionMode
 
@@ -26,6 +27,8 @@ __all__ = [
     "ParkLocations",
     "ParkedCall",
     "Party",
+    "PlatformWatch",
     "QueueState",
     "SupervisionMode",
+    "Watched",
 ]
