@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from types import TracebackType
+from typing import Protocol
 
 from bot.log import get_logger
 from bot.media._aiortc import RTCCertificate
@@ -14,7 +15,7 @@ from bot.media.audio import FRAME_SECONDS
 from bot.media.codecs import codec_named
 from bot.media.session import MediaSession, MediaState
 
-__all__ = ["MediaEngine", "MediaOptions"]
+__all__ = ["MediaEngine", "MediaOptions", "Ticked"]
 
 log = get_logger(__name__)
 
@@ -40,6 +41,19 @@ class MediaOptions:
             codec_named(name)
 
 
+class Ticked(Protocol):
+    """Whatever takes part in the engine's tick: every session does, and what `MediaEngine.attach` is given."""
+
+    @property
+    def name(self) -> str: ...
+
+    def hand_out(self) -> None:
+        """First phase of a tick: give what was received to the listeners."""
+
+    def send_tick(self) -> None:
+        """Second phase: read what is to be sent."""
+
+
 class MediaEngine:
     """Makes sessions and ticks them every 20 ms: all of them hand out what they received, then all of them send.
 
@@ -52,7 +66,7 @@ class MediaEngine:
         self.certificate = RTCCertificate.generateCertificate()
         self._rng = rng or Random()  # noqa: S311 - RTP's random start values; the keys come from OpenSSL
         self._sessions: list[MediaSession] = []
-        self._ticking: list[MediaSession] = []
+        self._ticking: list[Ticked] = []
         self._timer: asyncio.TimerHandle | None = None
         self._next_tick = 0.0
 
@@ -83,10 +97,19 @@ class MediaEngine:
         """A session tells its engine about a new state."""
         if session.state is MediaState.CONNECTED:
             if session not in self._ticking:
-                self._ticking.append(session)
-                self._start_ticker()
-        elif session in self._ticking:
-            self._ticking.remove(session)
+                self.attach(session)
+        else:
+            self._detach(session)
+
+    def attach(self, ticked: Ticked) -> Callable[[], None]:
+        """Let something that is no session take part in each tick (a participant inside this process). Gives a remover."""
+        self._ticking.append(ticked)
+        self._start_ticker()
+        return lambda: self._detach(ticked)
+
+    def _detach(self, ticked: Ticked) -> None:
+        if ticked in self._ticking:
+            self._ticking.remove(ticked)
             if not self._ticking and self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
@@ -109,13 +132,13 @@ class MediaEngine:
             self._next_tick += (late - _CATCH_UP) * FRAME_SECONDS
         self._next_tick += FRAME_SECONDS
         self._timer = loop.call_at(self._next_tick, self._tick)
-        sessions = tuple(self._ticking)
-        for session in sessions:
-            self._guard(session.hand_out, session)
-        for session in sessions:
-            self._guard(session.send_tick, session)
+        participants = tuple(self._ticking)
+        for each in participants:
+            self._guard(each.hand_out, each)
+        for each in participants:
+            self._guard(each.send_tick, each)
 
-    def _guard(self, phase: Callable[[], None], session: MediaSession) -> None:
+    def _guard(self, phase: Callable[[], None], session: Ticked) -> None:
         """One session's fault must not silence the others."""
         try:
             phase()
