@@ -16,7 +16,7 @@ from bot.clock import Clock
 from bot.errors import CertificateNotTrusted, ConnectionFailed, NoReply, RestError
 from bot.log import get_logger
 from bot.ringcentral.errors import json_body, refusal, retry_after
-from bot.ringcentral.fields import Json, records
+from bot.ringcentral.fields import Json, integer, mapping, records
 from bot.ringcentral.limits import Gate, Group
 from bot.ringcentral.oauth import Credentials, Login, Token
 from bot.ringcentral.wire import check_server, new_client, send
@@ -150,7 +150,8 @@ class RestClient:
             body = await self.call(endpoint, params=paging, **ids)
             part = records(body, "records")
             found += part
-            if len(part) < PAGE_SIZE:
+            pages = integer(mapping(body, "paging"), "totalPages") or page + (len(part) == PAGE_SIZE)
+            if not part or page >= pages:
                 return found
             page += 1
 
