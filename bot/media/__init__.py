@@ -6,8 +6,12 @@ The only part of the bot that imports aiortc, aioice or av.
 from bot.media.audio import FRAME, FRAME_SECONDS, SAMPLE_RATE, SILENCE, Pcm, frames_of, level_db, resample
 from bot.media.detect import DigitDetector
 from bot.media.engine import MediaEngine, MediaOptions
+from bot.media.mixer import Mixer, MixerPort
+from bot.media.progress import CallProgress, Progress, ProgressEvent, VoiceActivity
+from bot.media.recorder import WavRecorder
 from bot.media.session import MediaSession, MediaState
 from bot.media.sources import PcmSource, Silence, Source, ToneSource, WavSource, concatenate
+from bot.media.speech import Speech
 from bot.media.statistics import MediaStats
 from bot.media.wav import read_wav, write_wav
 
@@ -16,17 +20,25 @@ __all__ = [
     "FRAME_SECONDS",
     "SAMPLE_RATE",
     "SILENCE",
+    "CallProgress",
     "DigitDetector",
     "MediaEngine",
     "MediaOptions",
     "MediaSession",
     "MediaState",
     "MediaStats",
+    "Mixer",
+    "MixerPort",
     "Pcm",
     "PcmSource",
+    "Progress",
+    "ProgressEvent",
     "Silence",
     "Source",
+    "Speech",
     "ToneSource",
+    "VoiceActivity",
+    "WavRecorder",
     "WavSource",
     "concatenate",
     "frames_of",

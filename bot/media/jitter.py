@@ -83,7 +83,7 @@ class JitterBuffer:
         if len(self._packets) > self.LIMIT:
             self._drop_to(self._reserve.packets)
 
-    def pull(self) -> bytes | None | NotNow:
+    def pull(self) -> bytes | NotNow | None:
         """The next payload in order, or why there is none."""
         if not self._playing and not self._start():
             return EMPTY

@@ -9,7 +9,15 @@ from bot.errors import MalformedSdp
 from bot.media.codecs import CODECS, Codec, codec_named
 from bot.media.sdp import Format, RemoteAudio, reverse_direction
 
-__all__ = ["Agreement", "agree", "answer_direction", "answer_formats", "dtls_role", "offer_formats", "setup_for_answer"]
+__all__ = [
+    "Agreement",
+    "agree",
+    "answer_direction",
+    "answer_formats",
+    "dtls_role",
+    "offer_formats",
+    "setup_for_answer",
+]
 
 _EVENT_PAYLOAD_TYPES = {8000: 101, 48000: 110}
 _EVENTS = "0-15"
@@ -55,9 +63,7 @@ def agree(remote: RemoteAudio, names: Sequence[str], *, answering: bool) -> Agre
     if answering:
         usable.sort(key=lambda pair: allowed[pair[1].name.lower()])
     payload_type, codec = usable[0]
-    events = {
-        each.payload_type: each.clock_rate for each in remote.formats if each.name.lower() == "telephone-event"
-    }
+    events = {each.payload_type: each.clock_rate for each in remote.formats if each.name.lower() == "telephone-event"}
     event = next((number for number, clock in events.items() if clock == codec.clock_rate), None)
     receive_codecs = dict(usable)
     if not answering:
@@ -66,7 +72,9 @@ def agree(remote: RemoteAudio, names: Sequence[str], *, answering: bool) -> Agre
         accepted = {each for _number, each in usable}
         receive_codecs |= {number: each for number, each in ours.items() if each in accepted}
         if events:
-            events |= {number: clock for clock, number in _EVENT_PAYLOAD_TYPES.items() if number not in receive_codecs}
+            events |= {
+                number: clock for clock, number in _EVENT_PAYLOAD_TYPES.items() if number not in receive_codecs
+            }
     return Agreement(codec, payload_type, event, receive_codecs, events)
 
 
@@ -99,7 +107,7 @@ def setup_for_answer(offered: str, current_role: str) -> str:
 
 
 def dtls_role(our_setup: str, their_setup: str) -> str:
-    """"client" or "server". A peer that answers without `a=setup` is taken for active, as Chromium does."""
+    """ "client" or "server". A peer that answers without `a=setup` is taken for active, as Chromium does."""
     if our_setup == "actpass":
         return "client" if their_setup == "passive" else "server"
     return "client" if our_setup == "active" else "server"

@@ -24,7 +24,7 @@ from bot.media.negotiation import (
 )
 from bot.media.receiver import Receiver
 from bot.media.rtp import SenderReport, parse_rtcp
-from bot.media.sdp import DIRECTIONS, LocalAudio, RemoteAudio, parse_sdp, render_sdp, reverse_direction
+from bot.media.sdp import DIRECTIONS, LocalAudio, RemoteAudio, parse_sdp, render_sdp
 from bot.media.sender import Sender, check_digits
 from bot.media.sources import Source
 from bot.media.statistics import MediaStats
@@ -248,7 +248,12 @@ class MediaSession:
         self._establish(_Path(ice, dtls, remote, True, dtls.role_in_dtls or dtls_role("actpass", remote.setup)))
 
     def _describe(
-        self, ice: IceLink, formats: tuple, direction: str, setup: str, remote: RemoteAudio | None  # type: ignore[type-arg]
+        self,
+        ice: IceLink,
+        formats: tuple,
+        direction: str,
+        setup: str,
+        remote: RemoteAudio | None,  # type: ignore[type-arg]
     ) -> str:
         self._version += 1
         self.local_sdp = render_sdp(
@@ -362,7 +367,9 @@ class MediaSession:
         else:
             self._ice, self._dtls = path.ice, path.dtls
             self._move(MediaEvent.ESTABLISHED)
-            await self._discard(*(link for link in self._links if link not in (path.ice, path.dtls, self._offered_ice)))
+            await self._discard(
+                *(link for link in self._links if link not in (path.ice, path.dtls, self._offered_ice))
+            )
 
     async def _attempt_failed(self, path: _Path, error: MediaFailed) -> None:
         log.info("media_failed", session=self.name, error=str(error))
