@@ -1,0 +1,60 @@
+"""What brings a call to the run: dial, retrieve a parked one, step into an agent's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from pydantic import Field
+
+from bot.actions.context import ActionContext
+from bot.actions.registry import Arguments, action
+from bot.actions.ringing import Text
+from bot.calls import Call
+
+__all__ = ["RING_LIMIT", "dial", "retrieve", "supervise"]
+
+RING_LIMIT = 60.0
+"""Seconds that a dialled number may ring, unless the step says otherwise."""
+
+
+class DialArguments(Arguments):
+    number: Text = Field(description="a number, or a name of the configuration")
+    caller_id: str = Field("", description="the number to show; the phone's own when empty")
+    phone: str = Field("", description="the name of the phone to use; any that is up when empty")
+
+
+@action("dial", main="number", result=Call, own_timeout=True)
+async def dial(ctx: ActionContext, args: DialArguments) -> Call:
+    """Call a number and wait until it was really answered."""
+    call = await ctx.calls.dial(ctx.number(args.number), phone=args.phone, caller_id=args.caller_id)
+    try:
+        async with asyncio.timeout(RING_LIMIT if ctx.timeout is None else ctx.timeout):
+            await call.answered()
+    except BaseException:
+        await call.hangup()
+        raise
+    return call
+
+
+class RetrieveArguments(Arguments):
+    location: Text = Field(description="the configuration's name of a park location")
+
+
+@action("retrieve", main="location", result=Call)
+async def retrieve(ctx: ActionContext, args: RetrieveArguments) -> Call:
+    """Take back the call that has waited longest at a park location."""
+    return await ctx.calls.retrieve(args.location)
+
+
+class SuperviseArguments(Arguments):
+    agent: Text = Field(description="the agent's extension")
+    how: Literal["monitor", "whisper", "barge", "take_over"] = Field(
+        "monitor", description="hear both; speak to the agent alone; talk with both; replace the agent"
+    )
+
+
+@action("supervise", main="agent", result=Call)
+async def supervise(ctx: ActionContext, args: SuperviseArguments) -> Call:
+    """Step into the call that an agent is in (star codes *80 to *83). The result is the call with the customer."""
+    return await ctx.calls.supervise(args.agent, args.how)

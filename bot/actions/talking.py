@@ -1,0 +1,86 @@
+"""What can be done in a call that is answered: speak, play, send digits, hand it over, park it, end it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from bot.actions.context import ActionContext
+from bot.actions.registry import Arguments, action
+from bot.actions.ringing import NoArguments, Text
+from bot.media import WavSource
+
+__all__ = ["Parked", "hang_up", "park", "play", "say", "send_digits", "transfer"]
+
+
+class SayArguments(Arguments):
+    text: Text = Field(description="what is said", max_length=5000)
+    voice: str = Field("", description="a voice of the speech engine; the configured one when empty")
+    rate: int = Field(0, ge=0, le=500, description="words a minute; the configured rate when 0")
+
+
+@action("say", main="text", needs="call")
+async def say(ctx: ActionContext, args: SayArguments) -> None:
+    """Speak to the other side. Done when all of it was said."""
+    call = ctx.call
+    await call.say(await ctx.speech.say(args.text, voice=args.voice, rate=args.rate))
+
+
+class PlayArguments(Arguments):
+    file: Path = Field(description="a WAV file, relative to the folder of flows")
+
+
+@action("play", main="file", needs="call")
+async def play(ctx: ActionContext, args: PlayArguments) -> None:
+    """Play a WAV file to the other side, to its end."""
+    await ctx.call.play(WavSource.open(ctx.folder / args.file))
+
+
+class DigitsArguments(Arguments):
+    digits: Annotated[str, StringConstraints(pattern=r"^[0-9*#A-D,]{1,64}$")] = Field(
+        description="0-9 * # A-D; a comma is a pause of one second"
+    )
+
+
+@action("send_digits", main="digits", needs="call")
+async def send_digits(ctx: ActionContext, args: DigitsArguments) -> None:
+    """Press keys."""
+    await ctx.call.send_digits(args.digits)
+
+
+class TransferArguments(Arguments):
+    to: Text = Field(description="a number, or a name of the configuration")
+
+
+@action("transfer", main="to", needs="call", ends_call=True)
+async def transfer(ctx: ActionContext, args: TransferArguments) -> None:
+    """Send the other side on to another number, without announcing it."""
+    await ctx.call.transfer(ctx.number(args.to))
+
+
+class ParkArguments(Arguments):
+    location: Text = Field(description="the configuration's name of a park location")
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Where a call was parked. `orbit` is what to dial to pick it up."""
+
+    location: str
+    orbit: str
+
+
+@action("park", main="location", needs="call", result=Parked, ends_call=True)
+async def park(ctx: ActionContext, args: ParkArguments) -> Parked:
+    """Park the call where colleagues can pick it up."""
+    place = await ctx.call.park(args.location)
+    return Parked(args.location, place.target)
+
+
+@action("hang_up", needs="call", ends_call=True)
+async def hang_up(ctx: ActionContext, args: NoArguments) -> None:
+    """End the call, whatever state it is in."""
+    await ctx.call.hangup()
