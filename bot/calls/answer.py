@@ -1,28 +1,28 @@
 """Was an outbound call really answered? What the audio tells, because the SIP 200 tells nothing.
 
 The phone system answers every outbound INVITE at once. So the ringback, busy and special information tones that
-come back are listened for, and then speech: `Progress` is fed frame by frame and says when it knows something.
+come back are listened for, and then speech: `AnswerWatch` is fed frame by frame and says when it knows something.
 """
 
 from __future__ import annotations
 
 from bot.calls.state import Disposition
 from bot.media import FRAME_SECONDS, Pcm
-from bot.media.detect import CallProgress, ProgressKind
+from bot.media.progress import CallProgress, Progress
 
-__all__ = ["RINGBACK_GAP", "Progress"]
+__all__ = ["RINGBACK_GAP", "AnswerWatch"]
 
 RINGBACK_GAP = 5.0
 """Seconds. The longest silence inside a ringback cadence is 4 s: after more than that, it has stopped."""
 
-_REFUSALS: dict[ProgressKind, Disposition] = {
-    ProgressKind.BUSY: "busy",
-    ProgressKind.REORDER: "failed",
-    ProgressKind.SIT: "invalid",
+_REFUSALS: dict[Progress, Disposition] = {
+    Progress.BUSY: "busy",
+    Progress.REORDER: "failed",
+    Progress.SIT: "invalid",
 }
 
 
-class Progress:
+class AnswerWatch:
     """Follows the audio of one outbound call until it is answered or refused."""
 
     __slots__ = ("_detector", "_since_ringback", "answered", "refused", "ringing")
@@ -40,13 +40,13 @@ class Progress:
             return None
         found = self._detector.feed(frame)
         kind = found.kind if found else None
-        if kind is ProgressKind.RINGBACK:
+        if kind is Progress.RINGBACK:
             self.ringing, self._since_ringback = True, 0.0
             return "ringback"
-        if kind in _REFUSALS:
+        if kind is not None and kind in _REFUSALS:
             self.refused = _REFUSALS[kind]
-            return kind.value
-        if kind is ProgressKind.SPEECH_START:
+            return str(kind.value)
+        if kind is Progress.SPEECH_START:
             self.answered = True
             return "speech"
         self._since_ringback += FRAME_SECONDS

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bot.calls.answer import Progress
+from bot.calls.answer import AnswerWatch
 from bot.calls.events import Event, Listener
 from bot.calls.parking import ParkLocation
 from bot.calls.state import CallEnd, CallState, Disposition, Evidence, Party, move
@@ -62,7 +62,7 @@ class Call:
         self._locations = locations
         self._changed = asyncio.Event()
         self._digits: asyncio.Queue[str] = asyncio.Queue()
-        self._progress = Progress()
+        self._progress = AnswerWatch()
         self._stop_progress: Callable[[], None] | None = None
         self._removers: list[Callable[[], None]] = []
         self._refusal: Disposition | None = None

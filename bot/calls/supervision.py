@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bot.clock import Clock
 from bot.errors import OperationRefused
@@ -56,7 +56,8 @@ class TakeOver:
         ended = asyncio.ensure_future(self._first.ended())
         try:
             async with asyncio.timeout(TAKE_OVER_LIMIT):
-                await asyncio.wait({self._handed_over, ended}, return_when=asyncio.FIRST_COMPLETED)
+                waits: set[asyncio.Future[Any]] = {self._handed_over, ended}
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             pass
         finally:
