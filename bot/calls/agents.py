@@ -20,13 +20,19 @@ class AgentState:
     extension: str
     accepts_calls: bool = True
     busy: bool = False
+    in_our_call: bool = False
+    """One of our own phones is this extension, and in a call: known at once, before presence tells it."""
     talking_to: Party | None = None
     since: datetime | None = None
 
     @property
     def free(self) -> bool:
         """Ready for a call: none at the moment, and not set to do-not-disturb."""
-        return self.accepts_calls and not self.busy
+        return self.accepts_calls and not self.engaged
+
+    @property
+    def engaged(self) -> bool:
+        return self.busy or self.in_our_call
 
 
 @dataclass(slots=True)
@@ -44,7 +50,7 @@ class QueueState:
 
     @property
     def busy_agents(self) -> int:
-        return sum(agent.busy for agent in self.members)
+        return sum(agent.engaged for agent in self.members)
 
 
 class Agents:
@@ -74,6 +80,11 @@ class Agents:
         states = tuple(self.watch(extension) for extension in members)
         accepting = frozenset(extension for extension, accepts in members.items() if accepts)
         self._queues[name] = QueueState(name, states, accepting)
+
+    def in_our_call(self, extension: str, engaged: bool) -> None:
+        """Take in what a phone of ours is doing itself."""
+        if extension:
+            self.watch(extension).in_our_call = engaged
 
     def update(self, extension: str, *, busy: bool, accepts_calls: bool, talking_to: Party | None) -> None:
         """Take in one presence of an extension. `talking_to` is set only while a call is connected."""

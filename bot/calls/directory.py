@@ -54,6 +54,7 @@ class Calls:
         self._clock = clock
         self._gate = gate
         self._phones: dict[str, Phone] = {}
+        self._extensions: dict[str, str] = {}
         self._live: dict[str, Call] = {}
         self._by_session: dict[Session, Call] = {}
         self._listeners: list[Listener] = []
@@ -111,8 +112,8 @@ class Calls:
         return lambda: self._listeners.remove(listener)
 
     def publish(self, event: Event) -> None:
-        if event.name == "call.ended" and event.call:
-            self._forget(event.call)
+        if event.call:
+            self._account(event.call)
         log.debug(event.name, call=event.call.id if event.call else None, **event.data)
         for listener in tuple(self._listeners):
             listener(event)
@@ -201,8 +202,10 @@ class Calls:
 
     # What the phones report
 
-    def add_phone(self, phone: Phone) -> None:
+    def add_phone(self, phone: Phone, extension: str = "") -> None:
+        """A phone whose calls are ours; `extension` is its number in the account."""
         self._phones[phone.name] = phone
+        self._extensions[phone.name] = extension
 
     def phone_event(self, event: PhoneEvent) -> None:
         """Take in what a phone reports."""
@@ -239,11 +242,15 @@ class Calls:
         elif state is SessionState.ENDED:
             call.session_ended()
 
-    def _forget(self, call: Call) -> None:
-        self._live.pop(call.id, None)
-        self._by_session.pop(call.session, None)
-        if call.companion is not None and call.companion.live:
-            self._start(_hang_up(call.companion))
+    def _account(self, call: Call) -> None:
+        """Keep the books on a call that has changed: who is live, and which of our extensions is engaged."""
+        if not call.live:
+            self._live.pop(call.id, None)
+            self._by_session.pop(call.session, None)
+            if call.companion is not None and call.companion.live:
+                self._start(_hang_up(call.companion))
+        engaged = any(other.phone == call.phone for other in self._live.values())
+        self.watched.in_our_call(self._extensions.get(call.phone, ""), engaged)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -48,3 +48,12 @@ async def test_free_agents_take_queue_calls_and_are_in_no_call(clock: VirtualClo
     assert (agents.queues["Sales"].free_agents, agents.queues["Sales"].busy_agents) == (1, 1)
     agents.update("104", busy=False, accepts_calls=False, talking_to=None)
     assert agents.queues["Sales"].free_agents == 0
+
+
+async def test_an_extension_that_is_our_own_phone_is_not_free_while_we_are_in_a_call(clock: VirtualClock) -> None:
+    agents = Agents(clock, lambda _event: None)
+    agents.set_queue("Sales", {"103": True})
+    agents.in_our_call("103", True)
+    assert (agents.queues["Sales"].free_agents, agents.queues["Sales"].busy_agents) == (0, 1)
+    agents.in_our_call("103", False)
+    assert agents.queues["Sales"].free_agents == 1
