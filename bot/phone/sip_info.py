@@ -54,6 +54,7 @@ class SipInfo:
         stun, interval = value.get("stunServers") or [], value.get("switchBackInterval")
         if not isinstance(stun, list | tuple) or not all(isinstance(server, str) for server in stun):
             wrong.append("stunServers")
+            stun = []
         if interval is not None and not isinstance(interval, int | float):
             wrong.append("switchBackInterval")
         if wrong:

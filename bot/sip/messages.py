@@ -8,7 +8,7 @@ grammar: a request URI is kept as the text that came.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sipmessage import Headers
@@ -18,6 +18,7 @@ from bot.errors import MalformedMessage
 __all__ = [
     "MAX_MESSAGE",
     "REASONS",
+    "HeaderView",
     "Headers",
     "Message",
     "Request",
@@ -79,6 +80,25 @@ _COMPACT = {
     "k": "Supported", "t": "To", "v": "Via", "r": "Refer-To", "b": "Referred-By", "o": "Event",
     "x": "Session-Expires",
 }  # fmt: skip
+
+
+class HeaderView(Mapping[str, str]):
+    """The headers of a message as a read-only mapping: names in any case, the first value of each."""
+
+    def __init__(self, headers: Headers | None = None) -> None:
+        self._headers = headers or Headers()
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers.keys())
+
+    def __len__(self) -> int:
+        return len(self._headers.keys())
+
+    def __repr__(self) -> str:
+        return f"HeaderView({dict(self)!r})"
 
 
 @dataclass(slots=True)

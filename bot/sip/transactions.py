@@ -251,6 +251,10 @@ class Transactions:
         server = self._servers.get(_server_key(request))
         return server is not None and server.state is ServerState.PROCEEDING
 
+    def ignore(self, request: Request) -> None:
+        """Forget a request that is to get no reply at all."""
+        self._servers.pop(_server_key(request), None)
+
     def receive(self, message: Request | Response, now: float) -> list[Effect]:
         """Take one message from the wire."""
         if isinstance(message, Response):
