@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bot.media import FRAME, FRAME_SECONDS, Pcm, level_db
+from bot.media import FRAME, FRAME_SECONDS, CallProgress, Pcm, Progress, level_db
 from bot.media.tones import tone_level
 from bot.sandbox.endpoints import Leg, LegState
 from bot.sandbox.hearing_phrase import Phrase, PhraseSpotter
@@ -26,9 +26,6 @@ TONE_BLOCKS = 3
 TONE_SHARE_DB = 6.0
 """A tone counts when it is at most so far below all that is heard: one of a pair is 3 dB below."""
 AUDIBLE_DB = -45.0
-SPEECH_FRAMES = 10
-PURE_TONE_DB = 1.0
-"""A frame whose loudest tone is so near to its whole level is a tone, not speech."""
 
 
 class Spotter(Protocol):
@@ -78,29 +75,17 @@ class ToneEar:
 
 
 class SpeechEar:
-    """Anybody speaking: 0.2 s of sound that is neither faint nor a steady tone."""
+    """Anybody speaking; tones of the network do not count."""
 
     def __init__(self) -> None:
-        self._run = 0
-        self._before: float = AUDIBLE_DB
+        self._progress = CallProgress()
 
     def feed(self, frame: Pcm) -> bool:
-        level = level_db(frame)
-        if level <= AUDIBLE_DB:
-            self._run = max(0, self._run - 1)
-        elif not _steady(frame):
-            self._run += 1
-        return self._run >= SPEECH_FRAMES
+        event = self._progress.feed(frame)
+        return event is not None and event.kind is Progress.SPEECH_START
 
     def report(self) -> str:
         return ""
-
-
-def _steady(frame: Pcm) -> bool:
-    """True for one tone, or two: nearly all of the energy is in two narrow peaks."""
-    spectrum = np.abs(np.fft.rfft(frame * np.hanning(len(frame)))) ** 2
-    strongest = np.sort(spectrum)[-8:].sum()
-    return bool(strongest > 0.97 * spectrum.sum())
 
 
 class SilenceEar:
