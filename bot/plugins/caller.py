@@ -15,7 +15,7 @@ import pluggy
 from bot.calls import Calls, Event
 from bot.errors import PluginError
 from bot.log import get_logger
-from bot.plugins.problems import PluginProblems, hint_of, problem_at, told
+from bot.plugins.problems import PluginProblems, failure, hint_of, problem_at, told
 from bot.plugins.thread import PluginThread
 from bot.problems import Problem
 
@@ -173,7 +173,7 @@ def _add_from(hook: pluggy.HookImpl, kind: type[_T], add: Callable[[_T], None]) 
     try:
         returned: object = hook.function()
     except Exception as error:
-        yield problem_at(hook.function, f"bot_actions failed: {told(error)}", hint_of(error))
+        yield from failure(hook.function, error)
         return
     for item in returned if isinstance(returned, list | tuple) else [returned]:
         if not isinstance(item, kind):

@@ -21,7 +21,7 @@ import pluggy
 from bot.log import get_logger
 from bot.plugins.caller import PluginLimits, Plugins
 from bot.plugins.hooks import HOOKS, PROJECT, BotHooks
-from bot.plugins.problems import PluginProblems, import_problem, problem_at, told
+from bot.plugins.problems import PluginProblems, import_failure, problem_at, told
 from bot.problems import Problem, did_you_mean, one_of
 
 __all__ = ["ENTRY_POINTS", "load_plugins"]
@@ -86,7 +86,7 @@ def _register_file(manager: pluggy.PluginManager, path: Path, package: str) -> l
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        return [import_problem(path, error)]
+        return import_failure(path, error)
     return _register(manager, module, path.stem, str(path))
 
 

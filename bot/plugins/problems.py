@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 
 from bot.errors import BotError, PluginError
-from bot.problems import Problem, format_problems
+from bot.problems import FileProblems, Problem, format_problems
 
-__all__ = ["PluginProblems", "hint_of", "import_problem", "problem_at", "told"]
+__all__ = ["PluginProblems", "failure", "hint_of", "import_failure", "problem_at", "told"]
 
 
 class PluginProblems(PluginError):
@@ -45,8 +45,20 @@ def problem_at(function: Callable[..., object], message: str, hint: str) -> Prob
     return _problem(path, line, message, hint)
 
 
-def import_problem(path: Path, error: BaseException) -> Problem:
-    """A problem at the line of `path` at which its import failed."""
+def failure(function: Callable[..., object], error: BaseException) -> list[Problem]:
+    """What went wrong in a hook: mistakes in a file that it read, or else the hook itself."""
+    if isinstance(error, FileProblems):
+        return list(error.problems)
+    name = getattr(function, "__name__", "the hook")
+    return [problem_at(function, f"{name} failed: {told(error)}", hint_of(error))]
+
+
+def import_failure(path: Path, error: BaseException) -> list[Problem]:
+    """What went wrong at the import of `path`: mistakes in a file that it read, or else the line that failed."""
+    return list(error.problems) if isinstance(error, FileProblems) else [_import_problem(path, error)]
+
+
+def _import_problem(path: Path, error: BaseException) -> Problem:
     linecache.checkcache(str(path))
     if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno:
         source = linecache.getline(str(path), error.lineno).rstrip("\n")
