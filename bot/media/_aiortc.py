@@ -58,8 +58,15 @@ def certificate_fingerprint(certificate: RTCCertificate) -> tuple[str, str]:
 class _Connection(aioice.Connection):
     """aioice's connection, on addresses of our choice, with datagrams handed over at once."""
 
-    def __init__(self, stun_server: tuple[str, int] | None, loopback: bool, sink: Callable[[bytes], None]) -> None:
-        super().__init__(ice_controlling=False)
+    def __init__(
+        self,
+        stun_server: tuple[str, int] | None,
+        loopback: bool,
+        sink: Callable[[bytes], None],
+        local_username: str | None = None,
+        local_password: str | None = None,
+    ) -> None:
+        super().__init__(ice_controlling=False, local_username=local_username, local_password=local_password)
         self._our_stun_server = stun_server
         self._loopback = loopback
         self._sink = sink
@@ -96,11 +103,19 @@ class _Connection(aioice.Connection):
     def data_received(self, data: bytes, component: int) -> None:
         self._sink(data)
 
+    def take_sockets(self, other: _Connection) -> None:
+        """Moves the sockets and candidates of `other` here."""
+        self._protocols, other._protocols = other._protocols, []
+        for protocol in self._protocols:
+            protocol.receiver = self
+        self._local_candidates = other.local_candidates
+        self._local_candidates_start = self._local_candidates_end = True
+
 
 class IceLink:
     """One generation of ICE: its own credentials and sockets.
 
-    `on_datagram` gets every datagram that is not STUN; `on_lost` is called when consent to send ran out.
+    `on_lost` is called when consent to send ran out.
     """
 
     def __init__(
@@ -108,11 +123,12 @@ class IceLink:
         *,
         stun_server: str,
         loopback: bool,
-        on_datagram: Callable[[bytes], None],
         on_lost: Callable[[IceLink], None],
     ) -> None:
         self._gatherer = RTCIceGatherer(iceServers=[RTCIceServer(f"stun:{stun_server}")] if stun_server else [])
-        self._connection = _Connection(self._gatherer._connection.stun_server, loopback, on_datagram)
+        self.on_datagram: Callable[[bytes], None] | None = None
+        """Gets every datagram that is not STUN: the association above. They are dropped while it is None."""
+        self._connection = _Connection(self._gatherer._connection.stun_server, loopback, self._deliver)
         self._gatherer._connection = self._connection
         self._transport = RTCIceTransport(self._gatherer)
         self._transport.on("statechange", self._state_changed)
@@ -120,6 +136,14 @@ class IceLink:
         self._loopback = loopback
         self._gathering: asyncio.Task[None] | None = None
         self._closed = False
+
+    def fork(self) -> IceLink:
+        """A link to another peer that answered the same offer (RFC 3261 13.2.2.4): this one loses its sockets to it."""
+        return IceLink(stun_server="", loopback=self._loopback, on_lost=self._on_lost, forked_from=self)
+
+    def _datagram_received(self, datagram: bytes) -> None:
+        if self.dtls is not None:
+            self.dtls.datagram_received(datagram)
 
     async def gather(self) -> None:
         """Opens the sockets and finds our candidates. Raises MediaFailed when there is no address at all."""
@@ -202,6 +226,10 @@ class IceLink:
         pair.protocol.transport.sendto(datagram, pair.remote_addr)
         return True
 
+    def _deliver(self, datagram: bytes) -> None:
+        if self.on_datagram is not None:
+            self.on_datagram(datagram)
+
     def _state_changed(self) -> None:
         if self._transport.state == "failed" and not self._closed:
             self._on_lost(self)
@@ -227,7 +255,7 @@ class DtlsLink:
         *,
         on_rtp: Callable[[bytes], None],
         on_rtcp: Callable[[bytes], None],
-        on_lost: Callable[[], None],
+        on_lost: Callable[[DtlsLink], None],
     ) -> None:
         self.ice: IceLink | None = None
         self.role_in_dtls = ""
@@ -295,7 +323,7 @@ class DtlsLink:
 
     def _state_changed(self) -> None:
         if self._transport.state == "closed" and not self._closing:
-            self._on_lost()
+            self._on_lost(self)
 
     async def close(self) -> None:
         """Tells the peer (close_notify) and stops. Nobody may be inside `handshake` any more."""
