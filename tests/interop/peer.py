@@ -30,6 +30,10 @@ class Peer:
     async def _call(self, name: str, *args: Any) -> Any:
         return await self.page.run(f"([index, ...args]) => peer.{name}(index, ...args)", [self._index, *args])
 
+    async def prefer(self, codecs: Sequence[str]) -> None:
+        """All that it will speak from the next offer on, in order of preference."""
+        await self._call("prefer", list(codecs))
+
     async def add_video(self) -> None:
         """Offer to receive video too, from the next offer on."""
         await self._call("addVideo")

@@ -212,3 +212,22 @@ async def test_chromium_learns_from_us_how_its_packets_arrive(media_page: Driven
 
 def credentials(sdp: str) -> list[str]:
     return re.findall(r"^a=ice-ufrag:(\S+)", sdp, re.MULTILINE)
+
+
+async def test_a_new_offer_changes_the_codec(media_page: DrivenPage, session: MediaSession) -> None:
+    peer = await Peer.open(media_page, ["PCMU"])
+    await called_by(peer, session)
+    await each_hears_the_other(session, peer)
+    await peer.prefer(["opus"])
+    await peer.accept(await session.create_answer(await peer.offer()))
+    await each_hears_the_other(session, peer)
+    assert session.codec == "opus"
+    assert (await peer.received())["codec"] == "audio/opus"
+
+
+async def test_a_new_offer_brings_another_peer(media_page: DrivenPage, session: MediaSession) -> None:
+    first, second = await Peer.open(media_page), await Peer.open(media_page)
+    await called_by(first, session)
+    await each_hears_the_other(session, first)
+    await called_by(second, session)  # other certificate, other credentials, other port: as after a take-over
+    await each_hears_the_other(session, second)

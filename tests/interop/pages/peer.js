@@ -4,16 +4,20 @@
 const peer = (() => {
   const peers = [];
 
-  // `codecs`: names like "opus", in order of preference; the rest (but telephone-event) is not offered.
   async function open(codecs) {
     const connection = new RTCPeerConnection();
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-    const sender = connection.addTrack(stream.getAudioTracks()[0], stream);
-    const transceiver = connection.getTransceivers().find((each) => each.sender === sender);
+    connection.addTrack(stream.getAudioTracks()[0], stream);
+    const index = peers.push(connection) - 1;
+    if (codecs) prefer(index, codecs);
+    return index;
+  }
+
+  // `codecs`: names like "opus", in order of preference; of the rest only telephone-event is spoken.
+  function prefer(index, codecs) {
     const capabilities = RTCRtpReceiver.getCapabilities("audio").codecs;
     const named = (name) => capabilities.filter(({ mimeType }) => mimeType.toLowerCase() === `audio/${name.toLowerCase()}`);
-    if (codecs) transceiver.setCodecPreferences([...codecs, "telephone-event"].flatMap(named));
-    return peers.push(connection) - 1;
+    peers[index].getTransceivers()[0].setCodecPreferences([...codecs, "telephone-event"].flatMap(named));
   }
 
   const addVideo = (index) => void peers[index].addTransceiver("video", { direction: "recvonly" });
@@ -77,5 +81,5 @@ const peer = (() => {
   }
 
   const close = (index) => peers[index].close();
-  return { open, addVideo, offer, answer, accept, connected, listen, dial, received, reported, close };
+  return { open, prefer, addVideo, offer, answer, accept, connected, listen, dial, received, reported, close };
 })();
