@@ -389,7 +389,7 @@ class Session:
 
     async def _acknowledgement(self, waiting: asyncio.Future[Request]) -> Request:
         await asyncio.wait({waiting})
-        if waiting.cancelled():
+        if waiting.cancelled() or self._ended.done():
             raise CallEnded("the call ended before our answer was acknowledged")
         return waiting.result()
 
