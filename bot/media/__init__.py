@@ -7,12 +7,14 @@ from bot.media.audio import FRAME, FRAME_SECONDS, SAMPLE_RATE, SILENCE, Pcm, fra
 from bot.media.detect import DigitDetector
 from bot.media.engine import MediaEngine, MediaOptions
 from bot.media.mixer import Mixer, MixerPort
+from bot.media.path import MediaState
 from bot.media.progress import CallProgress, Progress, ProgressEvent, VoiceActivity
 from bot.media.recorder import WavRecorder
-from bot.media.session import MediaSession, MediaState
+from bot.media.session import MediaSession
 from bot.media.sources import PcmSource, Silence, Source, ToneSource, WavSource, concatenate
 from bot.media.speech import Speech
 from bot.media.statistics import MediaStats
+from bot.media.tones import busy, dominant_frequency, dtmf, hold_music, reorder, ringback, sit, tone_level
 from bot.media.wav import read_wav, write_wav
 
 __all__ = [
@@ -40,10 +42,18 @@ __all__ = [
     "VoiceActivity",
     "WavRecorder",
     "WavSource",
+    "busy",
     "concatenate",
+    "dominant_frequency",
+    "dtmf",
     "frames_of",
+    "hold_music",
     "level_db",
     "read_wav",
+    "reorder",
     "resample",
+    "ringback",
+    "sit",
+    "tone_level",
     "write_wav",
 ]

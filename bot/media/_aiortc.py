@@ -115,7 +115,8 @@ class _Connection(aioice.Connection):
 class IceLink:
     """One generation of ICE: its own credentials and sockets.
 
-    `on_lost` is called when consent to send ran out.
+    `dtls` gets every datagram that is not STUN; `on_lost` is called when consent to send ran out (RFC 7675).
+    `forked_from`: a link whose credentials and sockets this one takes over.
     """
 
     def __init__(
@@ -124,11 +125,19 @@ class IceLink:
         stun_server: str,
         loopback: bool,
         on_lost: Callable[[IceLink], None],
+        forked_from: IceLink | None = None,
     ) -> None:
+        self.dtls: DtlsLink | None = None
         self._gatherer = RTCIceGatherer(iceServers=[RTCIceServer(f"stun:{stun_server}")] if stun_server else [])
-        self.on_datagram: Callable[[bytes], None] | None = None
-        """Gets every datagram that is not STUN: the association above. They are dropped while it is None."""
-        self._connection = _Connection(self._gatherer._connection.stun_server, loopback, self._deliver)
+        self._connection = _Connection(
+            self._gatherer._connection.stun_server,
+            loopback,
+            self._datagram_received,
+            forked_from.ufrag if forked_from else None,
+            forked_from.password if forked_from else None,
+        )
+        if forked_from is not None:
+            self._connection.take_sockets(forked_from._connection)
         self._gatherer._connection = self._connection
         self._transport = RTCIceTransport(self._gatherer)
         self._transport.on("statechange", self._state_changed)
@@ -138,7 +147,7 @@ class IceLink:
         self._closed = False
 
     def fork(self) -> IceLink:
-        """A link to another peer that answered the same offer (RFC 3261 13.2.2.4): this one loses its sockets to it."""
+        """A link to another peer that answered the same offer (RFC 3261 13.2.2.4); it takes this one's sockets."""
         return IceLink(stun_server="", loopback=self._loopback, on_lost=self._on_lost, forked_from=self)
 
     def _datagram_received(self, datagram: bytes) -> None:
@@ -225,10 +234,6 @@ class IceLink:
             return False
         pair.protocol.transport.sendto(datagram, pair.remote_addr)
         return True
-
-    def _deliver(self, datagram: bytes) -> None:
-        if self.on_datagram is not None:
-            self.on_datagram(datagram)
 
     def _state_changed(self) -> None:
         if self._transport.state == "failed" and not self._closed:

@@ -1,8 +1,8 @@
 """The process that speaks: pyttsx3 over the packaged eSpeak NG, one utterance at a time.
 
-Run as a file of its own, so that it loads nothing else of the bot, with a folder for its files. It reads one JSON object a line
-(`{"text", "voice", "rate"}`) and answers each with a line of JSON (`{"size"}` or `{"error"}`) and, after a size, as
-many octets of a WAV file. Anything that a library prints goes to stderr.
+Run as a file of its own, so that it loads nothing else of the bot, with a folder for its files. It reads one JSON
+object a line (`{"text", "voice", "rate"}`) and answers each with a line of JSON (`{"size"}` or `{"error"}`) and,
+after a size, as many octets of a WAV file. Anything that a library prints goes to stderr.
 
 What is known about pyttsx3 2.99 here: the library's data path must be set before the first import and the library be
 loaded with its symbols visible; a property that was set may miss the next utterance and a file may stay empty, unless

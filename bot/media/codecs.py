@@ -53,7 +53,8 @@ def _mu_law(samples: NDArray[np.int64]) -> NDArray[np.int64]:
     magnitude = np.minimum(np.abs(samples), 32635) + 132
     exponent = np.floor(np.log2(magnitude)).astype(np.int64) - 7
     mantissa = (magnitude >> (exponent + 3)) & 0x0F
-    return ~(sign | (exponent << 4) | mantissa) & 0xFF
+    octets: NDArray[np.int64] = ~(sign | (exponent << 4) | mantissa) & 0xFF
+    return octets
 
 
 def _mu_law_samples(octets: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -68,7 +69,8 @@ def _a_law(samples: NDArray[np.int64]) -> NDArray[np.int64]:
     magnitude = np.where(samples >= 0, samples, -samples - 1)
     exponent = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int64) - 7, 0)
     mantissa = np.where(exponent > 0, magnitude >> (exponent + 3), magnitude >> 4) & 0x0F
-    return (sign | (exponent << 4) | mantissa) ^ 0x55
+    octets: NDArray[np.int64] = (sign | (exponent << 4) | mantissa) ^ 0x55
+    return octets
 
 
 def _a_law_samples(octets: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -154,7 +156,8 @@ class _OpusDecoder:
         self._history = stream[-self._TAPS :]
         windows = np.lib.stride_tricks.sliding_window_view(stream, self._TAPS)
         narrow = windows[self._RATIO : self._RATIO * count + 1 : self._RATIO] @ self._filter
-        return np.clip(np.rint(narrow), -32768, 32767).astype(np.int16)
+        samples: Pcm = np.clip(np.rint(narrow), -32768, 32767).astype(np.int16)
+        return samples
 
 
 _MU_LAW = _Companding(_mu_law, _mu_law_samples)

@@ -13,7 +13,8 @@ from bot.log import get_logger
 from bot.media._aiortc import RTCCertificate
 from bot.media.audio import FRAME_SECONDS
 from bot.media.codecs import codec_named
-from bot.media.session import MediaSession, MediaState
+from bot.media.path import MediaState
+from bot.media.session import MediaSession
 
 __all__ = ["MediaEngine", "MediaOptions", "Ticked"]
 
@@ -90,8 +91,10 @@ class MediaEngine:
         return session
 
     async def close(self) -> None:
-        """Closes every session."""
+        """Closes every session and stops the ticker."""
         await asyncio.gather(*(session.close() for session in self.sessions))
+        for ticked in tuple(self._ticking):
+            self._detach(ticked)
 
     def session_changed(self, session: MediaSession) -> None:
         """A session tells its engine about a new state."""
@@ -102,7 +105,10 @@ class MediaEngine:
             self._detach(session)
 
     def attach(self, ticked: Ticked) -> Callable[[], None]:
-        """Let something that is no session take part in each tick (a participant inside this process). Gives a remover."""
+        """Lets something that is no session take part in each tick: a participant inside this process.
+
+        Gives a remover.
+        """
         self._ticking.append(ticked)
         self._start_ticker()
         return lambda: self._detach(ticked)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from bot.media.rtp import RtpPacket
+
 __all__ = ["EMPTY", "LOST", "JitterBuffer", "NotNow"]
 
 
@@ -43,10 +45,10 @@ class _Reserve:
 
 
 class JitterBuffer:
-    """Holds the payloads of one stream by extended sequence number.
+    """Holds the packets of one stream by extended sequence number.
 
-    `push` what the network brings, in any order, more than once; `pull` once for each packet to play. A payload of
-    None stands for a packet that carries no audio (a telephone event) but takes its place in the sequence.
+    `push` what the network brings, in any order, more than once; `pull` once for each packet to play. None
+    stands for a packet that carries no audio (a telephone event) but takes its place in the sequence.
     """
 
     LIMIT = 50
@@ -57,7 +59,7 @@ class JitterBuffer:
     """Pulls over which surplus delay is measured."""
 
     def __init__(self) -> None:
-        self._packets: dict[int, bytes | None] = {}
+        self._packets: dict[int, RtpPacket | None] = {}
         self._next: int | None = None
         self._reserve = _Reserve()
         self._playing = False
@@ -71,7 +73,7 @@ class JitterBuffer:
     def __len__(self) -> int:
         return len(self._packets)
 
-    def push(self, sequence: int, payload: bytes | None) -> None:
+    def push(self, sequence: int, packet: RtpPacket | None) -> None:
         if self._next is not None and sequence < self._next:
             if sequence >= self._next - self.LIMIT:
                 self.discarded += 1
@@ -79,12 +81,12 @@ class JitterBuffer:
             return
         if sequence in self._packets:
             return
-        self._packets[sequence] = payload
+        self._packets[sequence] = packet
         if len(self._packets) > self.LIMIT:
             self._drop_to(self._reserve.packets)
 
-    def pull(self) -> bytes | NotNow | None:
-        """The next payload in order, or why there is none."""
+    def pull(self) -> RtpPacket | NotNow | None:
+        """The next packet in order, or why there is none."""
         if not self._playing and not self._start():
             return EMPTY
         assert self._next is not None

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from bot.errors import MalformedMessage
-from bot.media.audio import FRAME, SILENCE, Pcm
+from bot.media.audio import FRAME, SILENCE, Pcm, as_frame
 from bot.media.codecs import Codec, Decoder
 from bot.media.detect import DigitDetector
 from bot.media.jitter import EMPTY, LOST, JitterBuffer
-from bot.media.rtp import RtpPacket, parse_event, parse_rtp
+from bot.media.rtp import RtpPacket, SenderReport, parse_event, parse_rtp
 from bot.media.statistics import MediaStats, Reception
 
 __all__ = ["Receiver"]
@@ -33,13 +33,13 @@ class Receiver:
         self._codecs: Mapping[int, Codec] = {}
         self._event_clocks: Mapping[int, int] = {}
         self._decoders: dict[int, Decoder] = {}
-        self._payload_type = -1
         self.reception: Reception | None = None
         self._lost_before = 0
         self._buffer = JitterBuffer()
         self._samples = np.zeros(0, dtype=np.int16)
         self._last = SILENCE
         self._missing = len(_FADE)
+        self._frames_a_packet = 1
         self._recent_events: deque[int] = deque(maxlen=16)
         self._detector: DigitDetector | None = None
         self._listening = False
@@ -48,6 +48,8 @@ class Receiver:
 
     def configure(self, codecs: Mapping[int, Codec], event_clocks: Mapping[int, int]) -> None:
         """Which payload types mean what; `event_clocks` are those of telephone events, with their clock rates."""
+        if (codecs, event_clocks) == (self._codecs, self._event_clocks):
+            return
         self._codecs, self._event_clocks = codecs, event_clocks
         self._decoders.clear()
         self._detector = None if event_clocks else DigitDetector()
@@ -91,8 +93,7 @@ class Receiver:
             self.reception.arrived(packet.timestamp, now, codec.clock_rate)
             self._stats.jitter_ms = 1000 * self.reception.jitter / codec.clock_rate
             if self._decoding:
-                self._payload_type = packet.payload_type
-                self._buffer.push(sequence, packet.payload)
+                self._buffer.push(sequence, packet)
         else:
             if event_clock is not None:
                 self._event_received(packet)
@@ -140,27 +141,31 @@ class Receiver:
         return frame if self._listening else None
 
     def _more(self) -> Pcm:
-        payload = self._buffer.pull()
-        if payload is EMPTY or payload is LOST:
+        packet = self._buffer.pull()
+        if packet is EMPTY:
             return self._concealment()
-        if payload is None:
+        if packet is LOST:
+            # As long as the packets have been lately: 20 ms mostly, but a peer may send 60 ms in one.
+            return np.concatenate([self._concealment() for _each in range(self._frames_a_packet)])
+        if packet is None:
             self._missing = len(_FADE)
             return SILENCE
-        assert isinstance(payload, bytes)
-        samples = self._decode(payload)
+        assert isinstance(packet, RtpPacket)
+        samples = self._decode(packet)
         if not len(samples):
             return self._concealment()
-        self._last, self._missing = samples[-FRAME:], 0
+        self._last, self._missing = as_frame(samples[-FRAME:]), 0
+        self._frames_a_packet = max(1, len(samples) // FRAME)
         return samples
 
-    def _decode(self, payload: bytes) -> Pcm:
-        decoder = self._decoders.get(self._payload_type)
+    def _decode(self, packet: RtpPacket) -> Pcm:
+        decoder = self._decoders.get(packet.payload_type)
         if decoder is None:
-            codec = self._codecs.get(self._payload_type)
+            codec = self._codecs.get(packet.payload_type)
             if codec is None:
                 return SILENCE
-            decoder = self._decoders[self._payload_type] = codec.decoder()
-        return decoder.decode(payload)
+            decoder = self._decoders[packet.payload_type] = codec.decoder()
+        return decoder.decode(packet.payload)
 
     def _concealment(self) -> Pcm:
         if self._missing >= len(_FADE):
@@ -168,3 +173,8 @@ class Receiver:
         fade, self._missing = _FADE[self._missing], self._missing + 1
         self._stats.frames_concealed += 1
         return (self._last * fade).astype(np.int16)
+
+    def sender_report(self, report: SenderReport, now: float) -> None:
+        """What the sender of our stream says about its clock."""
+        if report.ntp and self.reception is not None and self.reception.ssrc == report.ssrc:
+            self.reception.sender_report(report.ntp, now)

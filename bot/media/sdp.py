@@ -64,7 +64,8 @@ class IceCandidate:
     related_port: int | None = None
 
     def __str__(self) -> str:
-        text = f"{self.foundation} {self.component} {self.transport} {self.priority} {self.host} {self.port} typ {self.kind}"
+        text = f"{self.foundation} {self.component} {self.transport} {self.priority} {self.host} {self.port}"
+        text += f" typ {self.kind}"
         if self.related_host is not None and self.related_port is not None:
             text += f" raddr {self.related_host} rport {self.related_port}"
         return text

@@ -10,7 +10,7 @@ from random import Random
 
 from bot.media.audio import FRAME_SECONDS, SILENCE, Pcm
 from bot.media.codecs import Codec, Encoder
-from bot.media.rtp import EVENT_DIGITS, RtpPacket, TelephoneEvent, pack_rtp, pack_sender_report
+from bot.media.rtp import EVENT_DIGITS, RtpPacket, SenderReport, TelephoneEvent, pack_rtp, pack_sender_report
 from bot.media.sources import Silence, Source, concatenate
 from bot.media.statistics import MediaStats, Reception
 from bot.media.tones import dtmf
@@ -52,6 +52,14 @@ class _DigitTicks:
         self._gap = max(_END_PACKETS, round(gap / FRAME_SECONDS))
         self._digit = ""
         self._tick = 0
+
+    def cut(self) -> None:
+        """Ends the digit that is down properly, and sends no more."""
+        self._digits.clear()
+        if self._digit == ",":
+            self._digit = ""
+        self._duration = min(self._duration, max(1, self._tick))
+        self._gap = _END_PACKETS
 
     def next(self) -> tuple[str, int, bool, bool] | None:
         """(digit, ticks since it began, whether it has ended, whether this is its first packet), or None: over.
@@ -179,7 +187,9 @@ class Sender:
         """Whether this tick belongs to digits."""
         while self._digit_queue:
             sending = self._digit_queue[0]
-            if not sending.done.done() and self._digit_tick(sending, allowed):
+            if sending.done.done() and self._digit_ticks is not None:
+                self._digit_ticks.cut()
+            if (not sending.done.done() or self._digit_ticks is not None) and self._digit_tick(sending, allowed):
                 return True
             self._digit_queue.popleft()
             self._digit_ticks = None
@@ -218,6 +228,15 @@ class Sender:
         if frame is not None and allowed:
             self._send_audio(frame)
         return frame is not None
+
+    def reports_received(self, report: SenderReport, now: float) -> None:
+        """What the peer says about how our packets arrive (RFC 3550 6.4.1)."""
+        for each in report.reports:
+            if each.ssrc == self.ssrc:
+                self._stats.peer_loss_percent = each.fraction_lost / 2.56
+                trip = (int(now * 65536) - each.last_sr - each.delay_since_sr) & 0xFFFFFFFF
+                if each.last_sr and trip < 0x80000000:
+                    self._stats.round_trip_ms = trip / 65.536
 
     def report(self, now: float, reception: Reception | None) -> bytes:
         """The RTCP packet that is due. Its NTP time is the loop's: any clock will do (RFC 3550 4)."""

@@ -103,7 +103,8 @@ class ToneSource:
             wave[at % self._period >= self._on] = 0
         if self._end is not None:
             wave[at >= self._end] = 0
-        return np.clip(wave, -32768, 32767).astype(np.int16)
+        frame: Pcm = np.clip(wave, -32768, 32767).astype(np.int16)
+        return frame
 
 
 class Sequel:

@@ -76,7 +76,8 @@ class _Worker:
         return self._process
 
     def _read_some(self, most: int) -> bytes:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         pipe = self._process.stdout.fileno()
         if not select.select([pipe], [], [], self._limit)[0]:
             raise OSError(f"no reply within {self._limit:g} s")
@@ -123,7 +124,8 @@ class _Worker:
 class Speech:
     """Text to speech for the whole process; one instance is shared. Also an async context manager.
 
-    `limit`: seconds that one utterance may take before the worker is replaced. `cache_seconds`: how much audio is kept.
+    `limit`: seconds that one utterance may take before the worker is replaced; `cache_seconds`: how much audio is
+    kept; `command` starts the worker.
     """
 
     def __init__(

@@ -82,19 +82,18 @@ def hold_music() -> Source:
 def _tune() -> Pcm:
     """Eight bars of broken chords with soft attacks: I-vi-IV-V, twice, the second time an octave apart."""
     chords = [(262, 330, 392), (220, 262, 330), (175, 220, 262), (196, 247, 294)]
-    notes: list[Pcm] = []
-    for octave in (1, 2):
-        for chord in chords:
-            for step in (0, 1, 2, 1, 0, 1, 2, 1):
-                notes.append(_note(chord[step] * octave, 0.25))
-    return np.concatenate(notes)
+    arpeggio = (0, 1, 2, 1, 0, 1, 2, 1)
+    return np.concatenate(
+        [_note(chord[step] * octave, 0.25) for octave in (1, 2) for chord in chords for step in arpeggio]
+    )
 
 
 def _note(hz: float, seconds: float) -> Pcm:
     at = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     envelope = np.minimum(1, at / 0.01) * np.exp(-5 * at)
     wave = np.sin(2 * np.pi * hz * at) + 0.3 * np.sin(4 * np.pi * hz * at)
-    return (wave * envelope * 5000).astype(np.int16)
+    tone: Pcm = (wave * envelope * 5000).astype(np.int16)
+    return tone
 
 
 def tone_level(pcm: Pcm, hz: float) -> float:
