@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from bot.store.database import Database
@@ -59,17 +59,17 @@ class Attempts:
         *,
         answered_at: datetime | None = None,
         reason: str = "",
-    ) -> None:
+    ) -> Attempt:
         """Say what came of an attempt. One that was resolved before keeps what was said first."""
 
-        def work(session: Session) -> None:
-            session.execute(
-                update(AttemptRow)
-                .where(AttemptRow.id == attempt_id, _unresolved())
-                .values(disposition=disposition.value, ended_at=now, answered_at=answered_at, reason=reason)
-            )
+        def work(session: Session) -> Attempt:
+            row = session.get_one(AttemptRow, attempt_id)
+            if row.disposition is None:
+                row.disposition, row.reason = disposition.value, reason
+                row.answered_at, row.ended_at = answered_at, now
+            return _record(row)
 
-        await self._database.transact(work)
+        return await self._database.transact(work)
 
     async def interrupt_unresolved(self, now: datetime, *, campaign: str | None = None) -> list[Attempt]:
         """After a crash: resolve what was left open as interrupted, of one campaign or of all; returns those."""

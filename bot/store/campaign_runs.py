@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from bot.store.database import Database
@@ -22,7 +22,8 @@ class CampaignRuns:
         """Begin a run: of the latest round, or of a new one. Takes up a run that was cut off, unless `anew`."""
 
         def work(session: Session) -> CampaignRun:
-            latest = session.scalar(_round(campaign)) or 0
+            rounds = select(func.max(CampaignRunRow.round)).where(CampaignRunRow.campaign == campaign)
+            latest = session.scalar(rounds) or 0
             unended = session.scalars(
                 select(CampaignRunRow).where(CampaignRunRow.campaign == campaign, CampaignRunRow.ended_at.is_(None))
             ).all()
@@ -57,13 +58,15 @@ class CampaignRuns:
 
         return await self._database.transact(work)
 
-    async def round(self, campaign: str) -> int:
-        """The latest round of a campaign; 0 before its first run."""
-        return await self._database.transact(lambda session: session.scalar(_round(campaign)) or 0)
+    async def latest(self, campaign: str) -> CampaignRun | None:
+        """The run of a campaign that began last."""
 
+        def work(session: Session) -> CampaignRun | None:
+            query = select(CampaignRunRow).where(CampaignRunRow.campaign == campaign)
+            row = session.scalar(query.order_by(CampaignRunRow.id.desc()).limit(1))
+            return None if row is None else _record(row)
 
-def _round(campaign: str) -> Select[int]:
-    return select(func.max(CampaignRunRow.round)).where(CampaignRunRow.campaign == campaign)
+        return await self._database.transact(work)
 
 
 def _record(row: CampaignRunRow) -> CampaignRun:

@@ -10,7 +10,7 @@ NOW = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 
 
 async def test_runs_of_a_campaign_share_a_round_until_a_new_one_is_asked_for(store: Store) -> None:
-    assert await store.campaign_runs.round("spring") == 0
+    assert await store.campaign_runs.latest("spring") is None
     rounds = []
     for anew in (False, False, True, False):
         run = await store.campaign_runs.start("spring", NOW, anew=anew)
@@ -18,6 +18,9 @@ async def test_runs_of_a_campaign_share_a_round_until_a_new_one_is_asked_for(sto
         rounds.append(run.round)
     assert rounds == [1, 1, 2, 2]
     assert await store.campaign_runs.unended() == []
+    latest = await store.campaign_runs.latest("spring")
+    assert latest is not None
+    assert (latest.round, latest.result, latest.ended_at) == (2, "finished", NOW)
 
 
 async def test_a_run_that_was_cut_off_is_taken_up_again(url: str, store: Store) -> None:
