@@ -165,7 +165,9 @@ class SipServer:
         }
         return Request(method, "sip:16505550100*101@client.invalid", headers=make_headers(values), body=body)
 
-    def invite(self, *, body: str = OFFER, rc: RcMessage | None = RC, headers: dict[str, str] | None = None) -> Request:
+    def invite(
+        self, *, body: str = OFFER, rc: RcMessage | None = RC, headers: dict[str, str] | None = None
+    ) -> Request:
         """A call for extension 101 from +16505550199."""
         extra = {"Contact": "<sip:srv@server.example.com>", "p-rc-api-ids": "party-id=p-1fz-2;session-id=s-1fz"}
         if rc is not None:
@@ -192,9 +194,7 @@ class SipServer:
             headers=headers,
         )
 
-    def back(
-        self, invite: Request, method: str, *, body: str = "", headers: dict[str, str] | None = None
-    ) -> Request:
+    def back(self, invite: Request, method: str, *, body: str = "", headers: dict[str, str] | None = None) -> Request:
         """A request in the dialog that the phone's `invite` began."""
         return self.request(
             method,

@@ -77,7 +77,13 @@ async def test_the_receive_confirm_goes_to_the_p_rcs_sender_with_the_ends_swappe
     assert confirm.header("Content-Type") == "x-rc/agent"
     assert confirm.call_id == invite.call_id
     message = parse_xml(confirm.body)
-    assert message.header == {"SID": "sid-1", "Req": "req-1", "From": RC.header["To"], "To": RC.header["From"], "Cmd": "17"}
+    assert message.header == {
+        "SID": "sid-1",
+        "Req": "req-1",
+        "From": RC.header["To"],
+        "To": RC.header["From"],
+        "Cmd": "17",
+    }
     assert message.body == {"Cln": "800001"}
 
 
@@ -363,7 +369,9 @@ async def test_a_reply_ends_the_session_and_brings_the_callers_choice(rig: Rig) 
         {"SID": "sid-1", "Cmd": "9", "From": "x", "To": "y"},
         {"Cln": "800001", "Sts": "0", "Resp": "3", "ExtNfo": "6505550188", "Phn": "101", "Nm": "Us"},
     )
-    await rig.wire.send(rig.server.request("MESSAGE", "another", from_="<sip:s@x>;tag=1", to="<sip:c@y>", body=str(close)))
+    await rig.wire.send(
+        rig.server.request("MESSAGE", "another", from_="<sip:s@x>;tag=1", to="<sip:c@y>", body=str(close))
+    )
     await rig.wire.response(200, "MESSAGE")
     outcome = await replying
     assert (outcome.choice, outcome.number) == ("urgent", "6505550188")
@@ -492,7 +500,14 @@ async def test_requests_without_a_call_are_answered_too(rig: Rig, method: str) -
 
 
 async def test_nonsense_on_the_wire_harms_nothing(rig: Rig) -> None:
-    for text in ("", "\r\n\r\n", "hello", "INVITE sip:x SIP/2.0\r\n\r\n", "SIP/2.0 200 OK\r\nVia: x\r\n\r\n", "\0" * 50):
+    for text in (
+        "",
+        "\r\n\r\n",
+        "hello",
+        "INVITE sip:x SIP/2.0\r\n\r\n",
+        "SIP/2.0 200 OK\r\nVia: x\r\n\r\n",
+        "\0" * 50,
+    ):
         await rig.wire.socket.send(text)
     await rig.wire.socket.send(b"\xff\xfe\x00")
     await answered(rig)
