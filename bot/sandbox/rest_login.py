@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Form, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import Field
 
 from bot.sandbox.rest_auth import CLIENT_ID, TOKEN_LIFE, WS_TOKEN_LIFE
@@ -33,21 +34,30 @@ class _ProvisionRequest(Body):
     device: _Device = _Device()
 
 
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a form (application/x-www-form-urlencoded), each once."""
+    fields = parse_qs((await request.body()).decode(errors="replace"), keep_blank_values=True, max_num_fields=50)
+    return {name: values[-1] for name, values in fields.items()}
+
+
+Form = Annotated[dict[str, str], Depends(_form)]
+
+
 @router.post("/oauth/token")
 async def token(
     request: Request,
     response: Response,
     platform: The,
-    grant_type: Annotated[str, Form()],
-    assertion: Annotated[str, Form()] = "",
+    form: Form,
     authorization: Annotated[str | None, Header()] = None,
 ) -> Json:
     """Log in with a JWT (RFC 7523)."""
+    assertion = form.get("assertion", "")
     user = platform.auth.user(assertion)
     headers = platform.limits.count(user.id if user else CLIENT_ID, Group.AUTH)
     request.state.limit_headers = headers
     response.headers.update(headers)
-    login = platform.auth.grant(authorization, grant_type, assertion)
+    login = platform.auth.grant(authorization, form.get("grant_type", ""), assertion)
     return {
         "access_token": login.token,
         "token_type": "bearer",
@@ -60,12 +70,10 @@ async def token(
 
 
 @router.post("/oauth/revoke")
-async def revoke(
-    platform: The, token: Annotated[str, Form()], authorization: Annotated[str | None, Header()] = None
-) -> Json:
+async def revoke(platform: The, form: Form, authorization: Annotated[str | None, Header()] = None) -> Json:
     """End a session."""
     platform.auth.check_app(authorization)
-    platform.auth.revoke(token)
+    platform.auth.revoke(form.get("token", ""))
     return {}
 
 

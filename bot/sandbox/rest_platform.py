@@ -92,7 +92,7 @@ def _not_found(parameter: str) -> RestProblem:
     return RestProblem(404, "CMN-102", f"Resource for parameter [{parameter}] is not found", parameter=parameter)
 
 
-def _platform(connection: HTTPConnection) -> Platform:
+async def _platform(connection: HTTPConnection) -> Platform:
     return cast(Platform, connection.app.state.platform)
 
 

@@ -16,7 +16,7 @@ from bot.sandbox.rest_platform import Body, Json, Light, Medium, Platform, The
 __all__ = ["router"]
 
 
-def _account(account: str) -> None:
+async def _account(account: str) -> None:
     if account not in ("~", shapes.ACCOUNT_ID):
         raise RestProblem(404, "CMN-102", "Resource for parameter [accountId] is not found", parameter="accountId")
 
