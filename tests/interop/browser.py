@@ -95,6 +95,10 @@ class DrivenPage:
         """What this page says from now on: a tone of `frequency` hertz, amplitude 0..1; 0 Hz is silence."""
         await self.run("([hz, level]) => audio.setMicrophone(hz, level)", [frequency, level])
 
+    async def say(self, samples: Sequence[int]) -> None:
+        """Say 8 kHz samples into the microphone, to their end."""
+        await self.run("(samples) => audio.say(samples)", [int(sample) for sample in samples], limit=60)
+
 
 class Chromium:
     """The running browser, and its open pages."""

@@ -9,15 +9,17 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from bot.media import MediaEngine, MediaOptions, MediaSession, PcmSource
+from bot.media import MediaEngine, MediaOptions, MediaSession, PcmSource, Speech
+from tests.hearing import phrase_heard
 from tests.interop.browser import DrivenPage
 from tests.interop.peer import Peer
-from tests.interop.sound import Ear, hears, hears_nothing, tone
+from tests.interop.sound import RATE, Ear, hears, hears_nothing, tone
 
 pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="session")]
 
 BOT_SAYS, PAGE_SAYS = 440.0, 900.0
 DTMF = {"5": (770, 1336), "9": (852, 1477)}
+PHRASES = ("please call me back tomorrow", "the office is closed on sunday", "your order has arrived")
 ALL_DIGITS = "1234567890*#ABCD"
 
 
@@ -208,6 +210,24 @@ async def test_chromium_learns_from_us_how_its_packets_arrive(media_page: Driven
     assert (await peer.reported())["fractionLost"] == 0
     assert session.stats.packets_lost == 0
     assert session.stats.packets_received > 0
+
+
+async def test_words_are_understood_at_both_ends(media_page: DrivenPage, session: MediaSession) -> None:
+    session.source = None
+    peer = await Peer.open(media_page)
+    await called_by(peer, session)
+    async with Speech() as speech:
+        english = {phrase: await speech.say(phrase) for phrase in PHRASES[:2]}
+    ours, theirs = english
+    seconds = max(map(len, english.values())) / RATE + 0.7
+    at_page, at_bot, *_ = await asyncio.gather(
+        peer.listen(seconds),
+        Ear(session.on_audio).listen(seconds),
+        session.play(PcmSource(english[ours])),
+        media_page.say(english[theirs].tolist()),
+    )
+    assert phrase_heard(at_page, PHRASES) == ours
+    assert phrase_heard(at_bot, PHRASES) == theirs
 
 
 def credentials(sdp: str) -> list[str]:
