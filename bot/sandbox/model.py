@@ -119,7 +119,7 @@ class Session:
 
 @dataclass(slots=True)
 class Extension:
-    """An extension (a user with phones). `credentials` are authorizationId and password of each provisioned device."""
+    """A user with phones. `credentials` are authorizationId and password of each provisioned device."""
 
     number: str
     id: str

@@ -50,6 +50,14 @@ class SandboxOptions:
     """How long an extension rings before the caller is taken to voicemail."""
     reply_extra: float = 30.0
     """How much longer it rings once somebody started to write a reply."""
+    outside_ring_time: float = 60.0
+    """How long an outside number rings before the call is given up."""
+    busy_time: float = 8.0
+    """How long the caller of a busy outside number hears the tone before the switch hangs up."""
+    reject_ringback: float = 5.0
+    """Ringback between a rejection (command 12) and its announcement."""
+    lost_phone: float = 30.0
+    """How long the calls of a phone that lost its connection are kept for it."""
     queue_ring_time: float = 60.0
     voicemail_limit: float = 60.0
     menu_wait: float = 10.0

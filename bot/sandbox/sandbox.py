@@ -3,52 +3,101 @@
 from __future__ import annotations
 
 import ssl
+import tempfile
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from bot.clock import Clock
-from bot.media import Speech
+from bot.media import MediaEngine, Speech
+from bot.sandbox.certificate import Certificate
 from bot.sandbox.events import SandboxEvent
 from bot.sandbox.options import SandboxOptions
 from bot.sandbox.switch import Switch
+from bot.sandbox.wire.server import SipServer
 
 __all__ = ["Sandbox"]
 
 
 class Sandbox:
-    """`async with Sandbox(options) as sandbox:` an embedded phone system on loopback."""
+    """`async with Sandbox(options) as sandbox:` an embedded phone system on loopback.
+
+    `speech` and `clock` are the caller's when given, else its own. `sip_log` gets each message ("in" or "out", text).
+    """
 
     switch: Switch
-    certificate: Path
+    server: SipServer
 
     def __init__(
-        self, options: SandboxOptions | None = None, *, clock: Clock | None = None, speech: Speech | None = None
+        self,
+        options: SandboxOptions | None = None,
+        *,
+        clock: Clock | None = None,
+        speech: Speech | None = None,
+        sip_log: Callable[[str, str], None] | None = None,
     ) -> None:
         self.options = options or SandboxOptions()
+        self._clock = clock or Clock()
+        self._speech = speech
+        self._sip_log = sip_log
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Sandbox:
+        async with AsyncExitStack() as stack:
+            directory = self.options.directory or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="bot-sandbox-"))
+            )
+            self._certificate = Certificate.make(directory, self._clock.now())
+            speech = self._speech or Speech()
+            if self._speech is None:
+                stack.push_async_callback(speech.close)
+            media = await stack.enter_async_context(MediaEngine(self.options.media))
+            self.switch = Switch(self.options, media, speech, self._clock)
+            self.server = SipServer(self.switch, media, sip_log=self._sip_log)
+            self.switch.phones = self.server
+            stack.push_async_callback(self.server.close)
+            stack.push_async_callback(self.switch.close)
+            await self.server.start(self._certificate, self.options.sip_port)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
 
     @property
     def sip(self) -> str:
         """`127.0.0.1:PORT` of the SIP server."""
-        raise NotImplementedError
+        return self.server.address
 
     @property
     def domain(self) -> str:
         return self.options.domain
 
-    def sip_info(self, extension: str) -> dict[str, Any]:
-        """The vendor's JSON for one device of an extension; each call names the same device."""
-        raise NotImplementedError
+    @property
+    def certificate(self) -> Path:
+        """The PEM file to trust."""
+        return self._certificate.certificate
 
     def ssl_context(self) -> ssl.SSLContext:
-        """A client context that trusts the sandbox's certificate."""
-        raise NotImplementedError
+        """A client context that trusts the sandbox's certificate and no other."""
+        return self._certificate.client_context()
+
+    def sip_info(self, extension: str, authorization_id: str = "") -> dict[str, Any]:
+        """The vendor's JSON for one device of an extension, the first one when none is named. Raises KeyError."""
+        found = self.switch.extensions[extension]
+        device = authorization_id or next(iter(found.credentials))
+        return {
+            "transport": "WSS",
+            "username": found.username,
+            "password": found.credentials[device],
+            "authorizationTypes": ["SipDigest"],
+            "authorizationId": device,
+            "domain": self.domain,
+            "outboundProxy": self.sip,
+            "outboundProxyBackup": self.sip,
+            "stunServers": list(self.options.media.stun_servers),
+        }
 
     def on_event(self, callback: Callable[[SandboxEvent], None]) -> Callable[[], None]:
         return self.switch.on_event(callback)
-
-    async def __aenter__(self) -> Sandbox:
-        raise NotImplementedError
-
-    async def __aexit__(self, *_: object) -> None:
-        raise NotImplementedError
