@@ -51,9 +51,6 @@ class Verdict:
     text: str = ""
     until: datetime | None = None
 
-    def __bool__(self) -> bool:
-        return self.allowed
-
 
 _YES = Verdict(True)
 
@@ -83,12 +80,11 @@ def may_dial(
     counted = [attempt for attempt in attempts if attempt.number == number and attempt.counts]
     if any(attempt.disposition is None for attempt in counted):
         return _no(Reason.IN_USE, "is being called at this moment", now + timedelta(minutes=1))
-    return _within_cap(number, now, rules, time_zone, counted) or _in_window(number, now, rules, time_zone)
+    capped = _over_cap(number, now, rules, time_zone, counted)
+    return capped if capped is not None else _in_window(number, now, rules, time_zone)
 
 
-def _within_cap(
-    number: str, now: datetime, rules: DialRules, time_zone: str, counted: list[Attempt]
-) -> Verdict | None:
+def _over_cap(number: str, now: datetime, rules: DialRules, time_zone: str, counted: list[Attempt]) -> Verdict | None:
     """No when the calls of the called party's day are used up, in whichever zone comes into question."""
     if rules.per_day is None or len(counted) < rules.per_day:
         return None

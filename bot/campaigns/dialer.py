@@ -160,7 +160,7 @@ class Dialer(Generic[CallT]):
         turn = heapq.heappop(self._turns)
         contact = turn.contact
         verdict = await self._judge(contact)
-        if not verdict:
+        if not verdict.allowed:
             self._tell(contact, verdict=verdict)
             if verdict.until is not None:
                 heapq.heappush(self._turns, _Turn(verdict.until, turn.order, contact))

@@ -116,7 +116,7 @@ def _contact(
             do_not_call=do_not_call,
         )
         waits = [moment for moment in (stand.not_before, verdict.until) if moment is not None and moment > now]
-        next_at = max(waits, default=now) if verdict or verdict.until else None
+        next_at = max(waits, default=now) if verdict.allowed or verdict.until else None
         status = str(Stage.WAITING) if next_at else "left_out"
         why = verdict.text or (f"{stand.disposition}: to be tried again" if stand.last else "not called yet")
     zones = zones_of(contact.number, contact.time_zone)
