@@ -132,7 +132,7 @@ class TelephonyParty:
             direction="inbound" if direction == "inbound" else "outbound" if direction == "outbound" else "",
             caller=PartyAddress.read(mapping(body, "from")),
             callee=PartyAddress.read(mapping(body, "to")),
-            park_data=text(status, "parkData"),
+            park_data=text(status, "parkData") or text(mapping(status, "parkData"), "id"),
             peer=PartyId.read(mapping(status, "peerId")),
             queue_call=boolean(body, "queueCall"),
             missed_call=boolean(body, "missedCall"),
