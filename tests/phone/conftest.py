@@ -9,8 +9,8 @@ import pytest
 
 from bot.clock import Clock
 from bot.phone import (
-    IncomingCall,
     InboundSession,
+    IncomingCall,
     OutboundSession,
     Phone,
     PhoneEvent,

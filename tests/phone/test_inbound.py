@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bot.errors import CallEnded, MalformedSdp, MediaFailed, NoReply, OperationRefused
-from bot.phone import IncomingCall, InboundSession, SessionChanged, SessionEnd, SessionState
+from bot.phone import InboundSession, IncomingCall, SessionChanged, SessionEnd, SessionState
 from bot.sip.messages import Request
 from bot.sip.rc import RcMessage, Reply, parse_xml
 from tests.phone.conftest import Rig
@@ -120,7 +120,7 @@ async def test_an_answer_that_is_not_acknowledged_ends_the_call_with_a_bye(rig: 
 
 
 async def test_an_offer_that_cannot_be_used_is_refused_with_488(rig: Rig) -> None:
-    invite, session = await rig.ring(body="this is no SDP")
+    _, session = await rig.ring(body="this is no SDP")
     with pytest.raises(MalformedSdp):
         await session.answer()
     await rig.wire.response(488, "INVITE")
@@ -459,7 +459,7 @@ async def test_a_re_invite_gets_a_new_answer(rig: Rig) -> None:
 
 
 async def test_a_re_invite_without_an_offer_gets_ours(rig: Rig) -> None:
-    invite, session, tag = await answered(rig)
+    invite, _, tag = await answered(rig)
     again = rig.server.inside(invite, "INVITE", tag=tag)
     await rig.wire.send(again)
     await rig.wire.response(100)
