@@ -1,0 +1,104 @@
+"""What a step may read and act on, given what comes before it in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bot.actions import ActionSpec
+from bot.calls import Call
+from bot.flows.shapes import Record, Shape, mistake_in
+from bot.problems import did_you_mean
+
+__all__ = ["CallState", "Scope"]
+
+CallState = Literal["there", "perhaps", "gone"]
+
+
+@dataclass(slots=True)
+class Scope:
+    """Variables known so far, saved calls, and whether the run has a call of its own.
+
+    `events` has one record for each trigger, and a variable must be known to all of them; `saved` are the names that
+    steps keep.
+    """
+
+    events: tuple[Record, ...]
+    call: CallState
+    saved: dict[str, Shape] = field(default_factory=dict)
+    saved_calls: set[str] = field(default_factory=set)
+    gone_by: str = ""
+    """Which step took the call away, when one did."""
+    given: bool = True
+    """Whether the call, if there is one, is the one that the run was started with."""
+    needs_call: str = ""
+    """The first step that cannot do without that call, whatever way the run takes."""
+    branched: bool = False
+
+    def mistake(self, parts: tuple[str, ...]) -> tuple[str, str] | None:
+        """What is wrong with reading this variable here."""
+        for record in self.events:
+            found = mistake_in(Record({**record.fields, **self.saved}, record.what), parts)
+            if found:
+                return found
+        return None
+
+    def reserved(self) -> Iterator[str]:
+        """Names that a step cannot save its result under."""
+        for record in self.events:
+            yield from record.fields
+
+    def save(self, name: str, shape: Shape, *, is_call: bool = False) -> None:
+        self.saved[name] = shape
+        self.saved_calls.discard(name)
+        if is_call:
+            self.saved_calls.add(name)
+
+    def target_mistake(self, name: str) -> tuple[str, str] | None:
+        """What is wrong with naming this saved call as a target."""
+        if name in self.saved_calls:
+            return None
+        if name in self.saved:
+            return f'"{name}" is not a call', "a target is what dial, retrieve or supervise saved"
+        return f'no step before this one saves "{name}"', did_you_mean(name, self.saved_calls)
+
+    def act(self, spec: ActionSpec, target: str, title: str, *, guarded: bool) -> str:
+        """Take note of what an action does to the run's call; what is wrong with that, or nothing."""
+        mistake = ""
+        if spec.needs == "call" and not target:
+            if self.call == "gone":
+                mistake = f'"{title}" needs a call, and '
+                mistake += f"{self.gone_by} has ended it for us" if self.gone_by else "there is none here"
+            elif self.given and not guarded and not self.branched:
+                self.needs_call = self.needs_call or title
+        if spec.ends_call and not target and self.call != "gone":
+            self._become("gone", guarded)
+            self.gone_by = f'"{title}"'
+        if spec.result is not None and issubclass(spec.result, Call) and self.call != "there":
+            self.given = self.given and (guarded or self.call != "gone")
+            self._become("there", guarded)
+        return mistake
+
+    def _become(self, state: CallState, guarded: bool) -> None:
+        self.call = "perhaps" if guarded else state
+
+    @contextmanager
+    def branch(self, **more: Shape) -> Iterator[Scope]:
+        """A scope for steps that may or may not be run: what they save is known afterwards, all else is `perhaps`."""
+        inner = Scope(
+            self.events,
+            self.call,
+            {**self.saved, **more},
+            set(self.saved_calls),
+            self.gone_by,
+            self.given,
+            branched=True,
+        )
+        yield inner
+        self.saved |= {name: shape for name, shape in inner.saved.items() if name not in more}
+        self.saved_calls |= inner.saved_calls
+        self.given = self.given and inner.given
+        if inner.call != self.call:
+            self.call, self.gone_by = "perhaps", ""
