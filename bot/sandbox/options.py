@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from bot.media import MediaOptions
 
@@ -71,5 +71,5 @@ class SandboxOptions:
     """INVITEs to extensions carry no SDP (as queue pick-ups do)."""
     free_resources_first: bool = False
     """Cmd 2 is sent before the BYE rather than after it."""
-    people: tuple[Any, ...] = ()
-    """Scripts of the people at the outside numbers."""
+    people: tuple[Path, ...] = ()
+    """Folders with the files of scripted people; `people_model.SHIPPED` is the folder of those that come along."""

@@ -17,7 +17,7 @@ from bot.sandbox.gateway import EventGateway
 from bot.sandbox.people import People
 from bot.sandbox.rest_auth import Auth
 from bot.sandbox.rest_control import control_router
-from bot.sandbox.rest_devices import Devices
+from bot.sandbox.rest_devices import Devices, SipInfo
 from bot.sandbox.rest_limits import Limits
 from bot.sandbox.rest_platform import Platform
 from bot.sandbox.switch import Switch
@@ -46,13 +46,13 @@ class _Server(uvicorn.Server):
 
 
 class RestServer:
-    """`async with RestServer(switch, people, sip="127.0.0.1:5061") as rest:` and `rest.url` answers."""
+    """`async with RestServer(switch, people, sip_info=…) as rest:` and `rest.url` answers."""
 
-    def __init__(self, switch: Switch, people: People, *, sip: str, port: int = 0) -> None:
+    def __init__(self, switch: Switch, people: People, *, sip_info: SipInfo, port: int = 0) -> None:
         clock = switch.clock
         users = {extension.id: extension for extension in switch.extensions.values()}
         self.auth = Auth(users, seed=switch.options.seed, clock=clock)
-        self._platform = Platform(switch, self.auth, Limits(clock), clock, Devices(switch, sip).provision)
+        self._platform = Platform(switch, self.auth, Limits(clock), clock, Devices(switch, sip_info).provision)
         self._gateway = EventGateway(self._platform)
         self._port = port
         self._server = _Server(

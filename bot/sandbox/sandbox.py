@@ -12,8 +12,12 @@ from typing import Any
 from bot.clock import Clock
 from bot.media import MediaEngine, Speech
 from bot.sandbox.certificate import Certificate
+from bot.sandbox.describe import describe
 from bot.sandbox.events import SandboxEvent
 from bot.sandbox.options import SandboxOptions
+from bot.sandbox.people import People
+from bot.sandbox.people_model import read_people
+from bot.sandbox.rest import RestServer
 from bot.sandbox.switch import Switch
 from bot.sandbox.wire.server import SipServer
 
@@ -28,6 +32,8 @@ class Sandbox:
 
     switch: Switch
     server: SipServer
+    people: People
+    rest_server: RestServer
 
     def __init__(
         self,
@@ -59,6 +65,13 @@ class Sandbox:
             stack.push_async_callback(self.server.close)
             stack.push_async_callback(self.switch.close)
             await self.server.start(self._certificate, self.options.sip_port)
+            self.people = People(read_people(*self.options.people), self.switch, speech)
+            self.people.start()
+            stack.callback(self.people.close)
+            self.rest_server = RestServer(
+                self.switch, self.people, sip_info=self.sip_info, port=self.options.rest_port
+            )
+            await stack.enter_async_context(self.rest_server)
             self._stack = stack.pop_all()
         return self
 
@@ -69,6 +82,11 @@ class Sandbox:
     def sip(self) -> str:
         """`127.0.0.1:PORT` of the SIP server."""
         return self.server.address
+
+    @property
+    def rest(self) -> str:
+        """`http://127.0.0.1:PORT` of the REST interface."""
+        return self.rest_server.url
 
     @property
     def domain(self) -> str:
@@ -98,6 +116,10 @@ class Sandbox:
             "outboundProxyBackup": self.sip,
             "stunServers": list(self.options.media.stun_servers),
         }
+
+    def describe(self) -> dict[str, Any]:
+        """Everything that a client needs to use the sandbox, as JSON; holds its credentials."""
+        return describe(self)
 
     def on_event(self, callback: Callable[[SandboxEvent], None]) -> Callable[[], None]:
         return self.switch.on_event(callback)

@@ -17,10 +17,18 @@ from bot.sandbox.options import SandboxOptions
 from bot.sandbox.people import People
 from bot.sandbox.rest import RestServer
 from bot.sandbox.rest_auth import CLIENT_ID, JWT_GRANT
+from bot.sandbox.rest_devices import SipInfo
 from bot.sandbox.switch import Switch
 
-SIP = "127.0.0.1:5999"
 ACCOUNT = "/restapi/v1.0/account/~"
+
+
+def sip_info_of(switch: Switch) -> SipInfo:
+    def sip_info(extension: str, device: str) -> dict[str, Any]:
+        found = switch.extensions[extension]
+        return {"username": found.username, "authorizationId": device, "password": found.credentials[device]}
+
+    return sip_info
 
 
 class Fixture:
@@ -67,7 +75,7 @@ class Fixture:
 async def rest() -> AsyncIterator[Fixture]:
     speech = Speech()
     switch = Switch(SandboxOptions(), MediaEngine(MediaOptions(loopback=True)), speech, Clock())
-    server = RestServer(switch, People([], switch, speech), sip=SIP)
+    server = RestServer(switch, People([], switch, speech), sip_info=sip_info_of(switch))
     async with server, httpx.AsyncClient(trust_env=False) as http:
         http.base_url = httpx.URL(server.url)
         yield Fixture(server, switch, http)
@@ -146,8 +154,6 @@ async def test_provisioning_gives_what_a_web_phone_registers_with(rest: Fixture)
     body = reply.json()
     info = body["sipInfo"][0]
     assert info["username"] == "16505550100*103"
-    assert info["outboundProxy"] == SIP
-    assert info["domain"] == "sip.ringcentral.com"
     assert rest.switch.extensions["103"].credentials[info["authorizationId"]] == info["password"]
     assert body["device"]["extension"]["extensionNumber"] == "103"
     assert body["sipErrorCodes"]
@@ -319,7 +325,7 @@ async def test_a_taken_port_is_a_clear_error(rest: Fixture) -> None:
     port = int(rest.server.url.rpartition(":")[2])
     people = People([], rest.switch, Speech())
     with pytest.raises(ConfigError, match=str(port)):
-        await RestServer(rest.switch, people, sip=SIP, port=port).start()
+        await RestServer(rest.switch, people, sip_info=sip_info_of(rest.switch), port=port).start()
 
 
 async def test_an_unknown_script_is_a_404(rest: Fixture) -> None:

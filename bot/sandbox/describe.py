@@ -1,0 +1,57 @@
+"""What one needs to know to use a running sandbox: the one JSON line of `bot sandbox --json`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bot.sandbox.people import PersonInfo
+from bot.sandbox.rest_auth import CLIENT_ID
+
+if TYPE_CHECKING:
+    from bot.sandbox.sandbox import Sandbox
+
+__all__ = ["describe"]
+
+
+def describe(sandbox: Sandbox) -> dict[str, Any]:
+    """Addresses, certificate, credentials, and who can be called; made anew each time."""
+    switch, auth = sandbox.switch, sandbox.rest_server.auth
+    people = sandbox.people.list()
+    return {
+        "sip": sandbox.sip,
+        "rest": sandbox.rest,
+        "certificate": str(sandbox.certificate),
+        "domain": sandbox.domain,
+        "client_id": CLIENT_ID,
+        "client_secret": auth.client_secret,
+        "extensions": [
+            {
+                "extension": extension.number,
+                "id": extension.id,
+                "number": extension.direct_number,
+                "name": extension.name,
+                "jwt": auth.jwt(extension),
+                "sip_info": sandbox.sip_info(extension.number),
+            }
+            for extension in switch.extensions.values()
+        ],
+        "queues": [
+            {"extension": queue.extension, "id": queue.id, "name": queue.name, "agents": list(queue.accepting)}
+            for queue in switch.queues.values()
+        ],
+        "park_locations": [
+            {"id": location.id, "name": location.name, "extension": location.extension}
+            for location in switch.park_locations.values()
+        ],
+        "outside": [{"number": person.number} | _person(person) for person in people if person.number],
+        "desk_phones": [{"extension": person.extension} | _person(person) for person in people if person.extension],
+    }
+
+
+def _person(person: PersonInfo) -> dict[str, Any]:
+    return {
+        "person": person.person,
+        "about": person.about,
+        "when_called": person.when_called,
+        "scripts": person.scripts,
+    }
