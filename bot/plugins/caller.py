@@ -43,7 +43,8 @@ class _Plugin:
         self.name = name
         self.hooks = hooks
         self.waiting: asyncio.Queue[Event] = asyncio.Queue(limits.waiting)
-        self.overflowed = False
+        self._overflowed = False
+        self._stuck = False
         self._thread = PluginThread(name)
 
     async def call(self, hook: str, limit: float, **arguments: object) -> bool:
@@ -52,8 +53,11 @@ class _Plugin:
         if implementation is None:
             return True
         if self._thread.stuck:
-            log.error("plugin stuck", plugin=self.name, hook=hook, hint="an earlier call has not returned yet")
+            if not self._stuck:
+                log.error("plugin stuck", plugin=self.name, hook=hook, hint="an earlier call has not returned yet")
+            self._stuck = True
             return False
+        self._stuck = False
         run = partial(implementation.function, **_wanted(implementation.function, arguments))
         timer = asyncio.timeout(limit)
         try:
@@ -80,11 +84,11 @@ class _Plugin:
     def offer(self, event: Event) -> None:
         try:
             self.waiting.put_nowait(event)
-            self.overflowed = False
+            self._overflowed = False
         except asyncio.QueueFull:
-            if not self.overflowed:
+            if not self._overflowed:
                 log.error("plugin too slow", plugin=self.name, hint="events are dropped", first=event.name)
-            self.overflowed = True
+            self._overflowed = True
 
     async def hear(self, limit: float) -> None:
         """Deliver events in order, until cancelled."""
@@ -132,20 +136,22 @@ class Plugins:
     @asynccontextmanager
     async def running(self, calls: Calls) -> AsyncIterator[None]:
         """Start the plugins, deliver the events of `calls` to them, and stop them at the end."""
-        started = [
-            plugin for plugin in self._plugins if await plugin.call("bot_start", self._limits.start, calls=calls)
-        ]
-        hearing = [plugin for plugin in started if "bot_call_event" in plugin.hooks]
-        tasks = [
-            asyncio.create_task(plugin.hear(self._limits.event), name=f"plugin-{plugin.name}") for plugin in hearing
-        ]
-        removers = [calls.on_event(plugin.offer) for plugin in hearing]
+        started: list[_Plugin] = []
+        tasks: list[asyncio.Task[None]] = []
+        removers: list[Callable[[], None]] = []
         try:
+            for plugin in self._plugins:
+                if await plugin.call("bot_start", self._limits.start, calls=calls):
+                    started.append(plugin)  # noqa: PERF401 - a cancellation must find those started so far
+            for plugin in started:
+                if "bot_call_event" in plugin.hooks:
+                    removers.append(calls.on_event(plugin.offer))
+                    tasks.append(asyncio.create_task(plugin.hear(self._limits.event), name=f"plugin-{plugin.name}"))
             yield
         finally:
             for remove in removers:
                 remove()
-            await _at_most(self._limits.stop, (plugin.waiting.join() for plugin in hearing))
+            await _at_most(self._limits.stop, (plugin.waiting.join() for plugin in started))
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -32,7 +32,7 @@ def hint_of(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("bot"):
         return f"install the package that has it, such as: pip install {error.name.partition('.')[0]}"
     if isinstance(error, ImportError):
-        return "a plugin imports the bot's public names only: see the plugin guide"
+        return "the names that a plugin can import from bot are those in bot.__all__"
     return error.hint if isinstance(error, BotError) else ""
 
 
