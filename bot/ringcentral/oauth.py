@@ -130,7 +130,8 @@ class Login:
                 raise
             except (RestError, NoReply, ConnectionFailed) as error:
                 if isinstance(error, RestError) and error.status < 500 and error.status != 408:
-                    self._refused = error
+                    if error.status in (400, 401):  # the credentials are bad: sending them again helps nobody
+                        self._refused = error
                     raise
                 failures += 1
                 if failures == TRIES:
