@@ -182,7 +182,7 @@ class BaseLeg(abc.ABC):
 
     @abc.abstractmethod
     async def play(self, source: Source) -> None:
-        """Let the participant hear this to its end."""
+        """Let the participant hear this to its end. Raises `CallEnded`, also when no audio reaches him."""
 
     @abc.abstractmethod
     def on_voice(self, callback: Callable[[Pcm], None]) -> Remover:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from bot.errors import CallEnded
+from bot.log import get_logger
 from bot.media import busy
 from bot.sandbox.calls import Call, HungUp, Park, Replace, Transfer, converse
 from bot.sandbox.endpoints import Endpoint
@@ -21,6 +23,8 @@ from bot.sandbox.tasks import first_of
 
 __all__ = ["connect", "serve"]
 
+log = get_logger(__name__)
+
 MAX_FORWARDS = 5
 
 
@@ -28,6 +32,8 @@ async def serve(call: Call, caller: BaseLeg, destination: Destination) -> None:
     """Drive `call` from its first ring to its end. Everything of the call is gone on return."""
     try:
         await _serve(call, caller, destination)
+    except CallEnded as ended:
+        log.info("call ended by its audio", session=call.session_id, reason=str(ended))
     finally:
         call.close()
 

@@ -116,6 +116,10 @@ class Switch:
     def in_call(self, extension: str) -> bool:
         return any(leg.party.extension == extension for call in self._calls.values() for leg in call.legs)
 
+    def call(self, session_id: str) -> Call:
+        """A live call. Raises KeyError."""
+        return self._calls[session_id]
+
     def talking(self, extension: str) -> tuple[Call, BaseLeg] | None:
         """The call in which an extension talks to somebody, and its leg there."""
         for call in self._calls.values():

@@ -121,6 +121,7 @@ class PhoneLeg(BaseLeg):
 
     async def play(self, source: Source) -> None:
         try:
+            await self.media.connected()
             await self.media.play(source)
         except MediaFailed as error:
             raise CallEnded("the call is over") from error
