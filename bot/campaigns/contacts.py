@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,7 +19,7 @@ from bot.problems import FileProblems, Problem, did_you_mean, one_of
 from bot.schedule import zone
 from bot.store import NewContact
 
-__all__ = ["ContactRows", "Rejected", "check_header", "read_contacts", "read_numbers"]
+__all__ = ["ContactRows", "Rejected", "missing_columns", "read_contacts", "read_header", "read_numbers"]
 
 _YES = frozenset({"yes", "y", "true", "1", "x"})
 _NO = frozenset({"", "no", "n", "false", "0", "none", "withdrawn"})
@@ -49,7 +49,8 @@ def read_contacts(path: Path, settings: ContactList) -> ContactRows:
         FileProblems: the file cannot be read, or its header lacks a column that the campaign names.
     """
     rows = _Rows(path)
-    _raise(check_header(path, settings.columns, rows.header, rows.first_line))
+    missing = missing_columns(settings.columns, rows.header).values()
+    _raise([Problem(str(path), 1, 1, len(rows.first_line), *told, rows.first_line) for told in missing])
     contacts: dict[str, NewContact] = {}
     rejected: list[Rejected] = []
     for line, cells in rows:
@@ -64,36 +65,23 @@ def read_contacts(path: Path, settings: ContactList) -> ContactRows:
     return ContactRows(tuple(contacts.values()), tuple(rejected))
 
 
-def check_header(
-    path: Path, columns: Columns, header: list[str] | None = None, first_line: str = ""
-) -> list[Problem]:
-    """What is wrong with the header of a list: columns that it lacks, or has twice."""
-    if header is None:
-        try:
-            rows = _Rows(path)
-        except FileProblems as error:
-            return list(error.problems)
-        header, first_line = rows.header, rows.first_line
-    problems = [
-        Problem(str(path), 1, 1, len(first_line), f'there is no column "{column}" for {field}', hint, first_line)
+def read_header(path: Path) -> list[str]:
+    """The columns of a list.
+
+    Raises:
+        FileProblems: the file cannot be read, or names a column twice.
+    """
+    return _Rows(path).header
+
+
+def missing_columns(columns: Columns, header: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """What a campaign wants of a list that lacks it: by field, the message and the hint."""
+    there_are = f"its columns: {one_of(header).removeprefix('one of ')}"
+    return {
+        field: (f'the list has no column "{column}"', did_you_mean(column, header) or there_are)
         for field, column in columns.mapped().items()
         if column not in header
-        for hint in [did_you_mean(column, header) or f"its columns: {one_of(header).removeprefix('one of ')}"]
-    ]
-    twice = sorted({column for column in header if column and header.count(column) > 1})
-    problems += [
-        Problem(
-            str(path),
-            1,
-            first_line.rfind(column) + 1,
-            len(column),
-            f'two columns are called "{column}"',
-            "",
-            first_line,
-        )
-        for column in twice
-    ]
-    return problems
+    }
 
 
 def read_numbers(path: Path, country: str = "US") -> frozenset[str]:
@@ -129,6 +117,8 @@ class _Rows:
         delimiter = max(",;\t", key=self.first_line.count)
         self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         self.header = [name.strip() for name in self._next() or []]
+        twice = sorted({name for name in self.header if name and self.header.count(name) > 1})
+        _raise([self._twice(name) for name in twice])
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         while True:
@@ -138,6 +128,10 @@ class _Rows:
                 return
             if any(cell.strip() for cell in cells):
                 yield line, [cell.strip() for cell in cells]
+
+    def _twice(self, name: str) -> Problem:
+        column = max(self.first_line.rfind(name), 0) + 1
+        return Problem(str(self._path), 1, column, len(name), f'two columns are called "{name}"', "", self.first_line)
 
     def _next(self) -> list[str] | None:
         try:

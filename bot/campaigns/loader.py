@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from bot.campaigns.contacts import check_header
+from bot.campaigns.contacts import missing_columns, read_header
 from bot.campaigns.model import Campaign, CampaignFile
 from bot.campaigns.numbers import normalise
 from bot.problems import FileProblems, Problem, did_you_mean, one_of
@@ -51,10 +51,7 @@ def _checks(campaign: Campaign, node: Node, flows: Collection[str] | None) -> It
             "a machine's voice may only call people who consented to it",
             'name the consent column, or declare it: consent: "asked in the shop"',
         )
-    if campaign.list_path.is_file():
-        yield from check_header(campaign.list_path, settings.contacts.columns)
-    else:
-        yield _mark(node, "list", "file").problem(f"there is no file {campaign.list_path}")
+    yield from _check_list(campaign, node)
     refused = campaign.do_not_call_path
     if refused is not None and not refused.is_file():
         yield _mark(node, "do_not_call").problem(f"there is no file {refused}")
@@ -63,6 +60,19 @@ def _checks(campaign: Campaign, node: Node, flows: Collection[str] | None) -> It
             normalise(settings.caller_id, settings.contacts.country)
         except ValueError as error:
             yield _mark(node, "caller_id").problem(str(error))
+
+
+def _check_list(campaign: Campaign, node: Node) -> Iterator[Problem]:
+    if not campaign.list_path.is_file():
+        yield _mark(node, "list", "file").problem(f"there is no file {campaign.list_path}")
+        return
+    try:
+        header = read_header(campaign.list_path)
+    except FileProblems as error:
+        yield from error.problems
+        return
+    for field, (message, hint) in missing_columns(campaign.settings.contacts.columns, header).items():
+        yield _mark(node, "list", "columns", field).problem(message, hint)
 
 
 def _mark(node: Node, *keys: str) -> Mark:
