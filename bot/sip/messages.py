@@ -193,7 +193,7 @@ def parse(text: str) -> Request | Response:
     for number, line in enumerate(lines[1:], 2):
         name, colon, value = line.partition(":")
         name = name.rstrip(" \t")
-        if not colon or not _TOKEN.fullmatch(name):
+        if not colon or not _TOKEN.fullmatch(name) or "\r" in value or "\n" in value:
             raise MalformedMessage(f"line {number} of a SIP message is not a header: {line[:80]!r}")
         message.headers.add(_COMPACT.get(name.lower(), name), value.strip())
     message.body = body
