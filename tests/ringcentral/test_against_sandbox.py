@@ -14,7 +14,6 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from bot.clock import Clock
 from bot.errors import RestError
-from bot.media import MediaEngine, MediaOptions, Speech
 from bot.ringcentral import Gateway, Provisioner, RestClient
 from bot.ringcentral.directory import list_extensions, list_park_locations, list_queues
 from bot.ringcentral.frames import Notification
@@ -29,27 +28,29 @@ from bot.ringcentral.presence import (
 from bot.ringcentral.telephony import SESSION_EVENTS, PartyState, SipData, TelephonySession, merge
 from bot.sandbox.model import Party, PartyStatus, Session
 from bot.sandbox.model import SipData as SandboxSipData
-from bot.sandbox.options import SandboxOptions
-from bot.sandbox.people import People
-from bot.sandbox.rest import RestServer
-from bot.sandbox.rest_auth import CLIENT_ID
+from bot.sandbox.sandbox import Sandbox
 from bot.sandbox.switch import Switch
 
 
 @dataclass
 class World:
-    """The sandbox's REST server, the switch behind it, and clients logged in as extensions."""
+    """A sandbox, and clients logged in as its extensions."""
 
-    switch: Switch
-    server: RestServer
+    sandbox: Sandbox
     clients: list[RestClient] = field(default_factory=list)
 
+    @property
+    def switch(self) -> Switch:
+        return self.sandbox.switch
+
     def client(self, extension: str = "101", *, jwt: str = "") -> RestClient:
+        account = self.sandbox.describe()
+        jwts = {user["extension"]: user["jwt"] for user in account["extensions"]}
         client = RestClient(
-            self.server.url,
-            CLIENT_ID,
-            SecretStr(self.server.auth.client_secret),
-            SecretStr(jwt or self.server.auth.jwt(self.switch.extensions[extension])),
+            account["rest"],
+            account["client_id"],
+            SecretStr(account["client_secret"]),
+            SecretStr(jwt or jwts[extension]),
             clock=Clock(),
         )
         self.clients.append(client)
@@ -77,14 +78,11 @@ class World:
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    speech = Speech()
-    switch = Switch(SandboxOptions(), MediaEngine(MediaOptions(loopback=True)), speech, Clock())
-    async with RestServer(switch, People([], switch, speech), sip="127.0.0.1:5999") as server:
-        world = World(switch, server)
+    async with Sandbox() as sandbox:
+        world = World(sandbox)
         yield world
         for client in world.clients:
             await client.close()
-    await speech.close()
 
 
 async def test_reads_the_account(world: World) -> None:
@@ -152,7 +150,7 @@ async def test_provisions_a_phone_and_keeps_it(world: World, tmp_path: Path) -> 
     rest = world.client("102")
     provisioner = Provisioner(rest, tmp_path)
     first = await provisioner.provision("102")
-    assert first.sip_info["outboundProxy"] == "127.0.0.1:5999"
+    assert first.sip_info["outboundProxy"] == world.sandbox.sip
     assert first.sip_info["username"] == "16505550100*102"
     assert first.extension_number == "102"
     assert first.retry_codes == (408, 503)
@@ -262,11 +260,19 @@ async def test_after_too_long_a_loss_it_subscribes_and_reads_anew(world: World, 
     assert ears.sessions() is not None
 
 
-async def test_a_day_passes_and_the_events_still_come(world: World, ears: Ears) -> None:
-    await asyncio.sleep(25 * 3600)
+@pytest.fixture
+def short_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gateway closes a connection after ten minutes rather than after 24 hours."""
+    monkeypatch.setattr("bot.sandbox.gateway.ABSOLUTE_TIMEOUT", 600.0)
+
+
+async def test_a_connection_that_the_gateway_closes_by_its_age_is_made_again(
+    short_day: None, world: World, ears: Ears
+) -> None:
+    await asyncio.sleep(1300)
     async with asyncio.timeout(60):
         await ears.gateway.ready()
-    assert len(ears.sockets) >= 2
+    assert len(ears.sockets) == 3
     session = world.ring("102")
     world.move(session, session.parties[1], PartyStatus.ANSWERED)
     await asyncio.sleep(1)
