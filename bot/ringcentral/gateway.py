@@ -101,7 +101,9 @@ class Gateway:
         self._limits = limits
         self._ssl_context = ssl_context
         self._rng = rng or random.Random()  # noqa: S311 - jitter
-        self._subscribed = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._connected = False
+        self._failure: BotError | None = None
         self._subscription: Subscription | None = None
         self._wsc: Wsc | None = None
         self._recoverable_until = float("-inf")
@@ -113,7 +115,7 @@ class Gateway:
     @property
     def connected(self) -> bool:
         """Events arrive at the moment."""
-        return self._subscribed.is_set()
+        return self._connected
 
     @property
     def subscription(self) -> Subscription | None:
@@ -121,8 +123,14 @@ class Gateway:
         return self._subscription
 
     async def ready(self) -> None:
-        """Wait until events arrive."""
-        await self._subscribed.wait()
+        """Wait until events arrive; without a limit, for a gateway that cannot be reached is tried again and again.
+
+        Raises:
+            RestError, CertificateNotTrusted: `run` ended with this.
+        """
+        await self._settled.wait()
+        if self._failure is not None:
+            raise self._failure
 
     async def run(self) -> None:
         """Connect, and stay connected, until cancelled.
@@ -131,13 +139,14 @@ class Gateway:
             RestError: the login, the app's permissions or the filters were refused: trying again would not help.
             CertificateNotTrusted: the gateway's certificate was refused.
         """
+        self._failure = None
         while True:
             try:
                 await self._connection()
-            except CertificateNotTrusted:
-                raise
             except (RestError, ConnectionFailed, NoReply) as error:
-                if isinstance(error, RestError) and _lasting(error):
+                if _lasting(error):
+                    self._failure = error
+                    self._settled.set()
                     raise
                 pause = self._pause()
                 log.warning("event gateway lost", error=str(error), again_in=round(pause, 1))
@@ -158,11 +167,13 @@ class Gateway:
             log.info("event gateway connected", recovered=bool(details.recovered))
             self._failures = 0
             self._recovery_timeout = details.recovery_timeout
-            self._subscribed.set()
+            self._connected = True
+            self._settled.set()
             try:
                 await self._serve(socket)
             finally:
-                self._subscribed.clear()
+                self._connected = False
+                self._settled.clear()
                 self._recoverable_until = self._clock.monotonic() + self._recovery_timeout
 
     async def _serve(self, socket: ClientConnection) -> None:
@@ -307,7 +318,10 @@ class Gateway:
             log.exception("event not handled", filter=notification.event)
 
 
-def _lasting(error: RestError) -> bool:
+def _lasting(error: BotError) -> bool:
+    """Trying again would bring the same."""
+    if not isinstance(error, RestError):
+        return isinstance(error, CertificateNotTrusted)
     return 400 <= error.status < 500 and error.status not in (401, 408, 429)
 
 

@@ -274,6 +274,8 @@ async def test_a_refused_app_permission_ends_the_run(start: Start, server: Serve
     platform.script[WSTOKEN.path] = [reply(403, {"errorCode": "CMN-401", "message": "WebSocketsSubscription"})]
     client = await start(ready=False)
     with pytest.raises(RestError, match="developer console"):
+        await client.gateway.ready()
+    with pytest.raises(RestError, match="developer console"):
         await client.running
 
 
