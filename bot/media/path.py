@@ -130,6 +130,7 @@ class MediaPath:
         await self._withdraw_offer()
         if self.latest is None or restart:
             self._offered = await self._gathered()
+            self._offered.lead()
             return self._offered
         return self.latest.ice
 
