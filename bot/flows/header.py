@@ -71,6 +71,8 @@ def read_flow(reading: Reading, document: Document) -> Flow | None:
     mode = _read_mode(reading, node, scope)
     steps, _ends = read_steps(reading, node.entries["do"].value, scope) if "do" in node else ((), False)
     finally_steps, _ends = _read_finally(reading, node, scope)
+    if triggers:
+        _check_defaults(reading, node, inputs)
     _warn_of_unused(reading, node, inputs)
     if header is None or mode is None or any(problem.severity == "error" for problem in reading.problems):
         return None
@@ -232,13 +234,23 @@ def _read_finally(reading: Reading, node: MappingNode, scope: Scope) -> tuple[An
         return read_steps(reading, value, inner, "finally")
 
 
+def _check_defaults(reading: Reading, node: MappingNode, inputs: dict[str, Input]) -> None:
+    for name, definition in inputs.items():
+        if definition.required:
+            mark = _input_mark(node, name)
+            reading.say(mark, f'the input "{name}" needs a default', "an event that starts the flow gives no inputs")
+
+
 def _warn_of_unused(reading: Reading, node: MappingNode, inputs: dict[str, Input]) -> None:
+    for name in sorted(inputs.keys() - reading.read_inputs):
+        message = f'the input "{name}" is never used'
+        reading.problems.append(_input_mark(node, name).problem(message, severity="warning"))
+
+
+def _input_mark(node: MappingNode, name: str) -> Mark:
     value = node.get("inputs")
-    for name in inputs.keys() - reading.read_inputs:
-        mark: Mark = node.entries["inputs"].key.mark
-        if isinstance(value, MappingNode):
-            mark = value.entries[name].key.mark
-        elif isinstance(value, Items):
-            mark = next(item.mark for item in value if isinstance(item, Scalar) and item.text == name)
-        problem = mark.problem(f'the input "{name}" is never used', severity="warning")
-        reading.problems.append(problem)
+    if isinstance(value, MappingNode):
+        return value.entries[name].key.mark
+    if isinstance(value, Items):
+        return next(item.mark for item in value if isinstance(item, Scalar) and item.text == name)
+    return node.mark

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot.actions import ActionSpec
 from bot.actions.registry import MODIFIERS, Refers
 from bot.durations import Duration
-from bot.flows.events import EVENTS
+from bot.flows.events import AGENT_CALL_LASTED, EVENTS
 from bot.flows.model import ActionStep, Case, IfStep, MatchStep, Modifiers, Retry, Step, Steps, Written
 from bot.flows.reading import Reading, Reference, has_template
 from bot.flows.scope import Scope
 from bot.flows.shapes import ANYTHING, CALL, VALUE, Record, Shape, shape_of
 from bot.problems import did_you_mean, one_of
-from bot.yaml12 import Entry, Items, Node, Scalar
+from bot.yaml12 import Entry, Items, Mark, Node, Scalar
 from bot.yaml12 import Mapping as MappingNode
 
 __all__ = ["FORMS", "read_steps"]
@@ -37,13 +37,17 @@ def read_steps(reading: Reading, node: Node, scope: Scope, what: str = "do") -> 
     ended = told = False
     for item in node:
         if ended and not told:
-            reading.say(item.mark, "this step is never reached", "the run has always ended before it")
+            reading.say(_first_key(item), "this step is never reached", "the run has always ended before it")
             told = True
         step, ends = _read_step(reading, item, scope)
         ended = ended or ends
         if step is not None:
             steps.append(step)
     return tuple(steps), ended
+
+
+def _first_key(node: Node) -> Mark:
+    return next(iter(node)).key.mark if isinstance(node, MappingNode) and len(node) else node.mark
 
 
 def _read_step(reading: Reading, node: Node, scope: Scope) -> tuple[Step | None, bool]:
@@ -194,6 +198,8 @@ def _check_references(reading: Reading, node: MappingNode, spec: ActionSpec) -> 
             continue
         if "event" in kinds and value.text not in EVENTS:
             reading.say(value.mark, f'unknown event "{value.text}"', did_you_mean(value.text, EVENTS))
+        elif "event" in kinds and value.text == AGENT_CALL_LASTED:
+            reading.say(value.mark, f'"{value.text}" starts flows, and cannot be waited for')
         if "flow" in kinds:
             inputs = node.get("inputs")
             given = inputs if isinstance(inputs, MappingNode) else MappingNode(node.mark, {})
