@@ -168,11 +168,6 @@ class IceLink:
         come first, and answered in the wrong role they make both sides controlled in the end."""
         self._connection.ice_controlling = True
 
-    def offered(self) -> None:
-        """We are the offerer, hence in control (RFC 8445 6.1.1): known before the peer's first check comes, which may
-        be sooner than its answer; a role conflict then would leave both sides waiting for the other."""
-        self._connection.ice_controlling = True
-
     @property
     def ufrag(self) -> str:
         return self._connection.local_username
