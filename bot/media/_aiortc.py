@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable, Sequence
 
 import aioice
@@ -104,12 +105,22 @@ class _Connection(aioice.Connection):
         self._sink(data)
 
     def take_sockets(self, other: _Connection) -> None:
-        """Moves the sockets and candidates of `other` here."""
+        """Moves the sockets and candidates of `other` here. What its peer still sends is not for us."""
         self._protocols, other._protocols = other._protocols, []
         for protocol in self._protocols:
             protocol.receiver = self
+            screened = functools.partial(self._screen, protocol.datagram_received)
+            protocol.datagram_received = screened  # type: ignore[method-assign]
         self._local_candidates = other.local_candidates
         self._local_candidates_start = self._local_candidates_end = True
+
+    def _screen(
+        self, receive: Callable[[bytes, tuple[str, int]], None], data: bytes, source: tuple[str, int]
+    ) -> None:
+        """Lets STUN through, which proves where it belongs, and else only what comes from our peer's addresses."""
+        known = ((each._network_host, each.port) for each in self._remote_candidates)
+        if data[:1] < b"\x04" or source[:2] in known:
+            receive(data, source)
 
 
 class IceLink:

@@ -58,7 +58,7 @@ class _DigitTicks:
         self._digits.clear()
         if self._digit == ",":
             self._digit = ""
-        self._duration = min(self._duration, max(1, self._tick))
+        self._duration = min(self._duration, self._tick + 1)
         self._gap = _END_PACKETS
 
     def next(self) -> tuple[str, int, bool, bool] | None:

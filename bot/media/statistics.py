@@ -40,7 +40,8 @@ class MediaStats:
         """The mean opinion score, from 1 (bad) to 4.4 (as good as a telephone gets), estimated."""
         delay = self.round_trip_ms / 2 + 2 * self.jitter_ms + 40
         factor = 93.2 - delay / 40 - max(0.0, delay - 177.3) * 0.11
-        factor -= 30 * self.loss_percent / (self.loss_percent + 4.3) if self.loss_percent else 0
+        # G.711 with concealment (ITU-T G.113 appendix I).
+        factor -= 95 * self.loss_percent / (self.loss_percent + 25.1)
         factor = max(0.0, min(100.0, factor))
         return round(1 + 0.035 * factor + factor * (factor - 60) * (100 - factor) * 7e-6, 2)
 
