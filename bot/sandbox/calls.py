@@ -188,6 +188,7 @@ async def converse(call: Call, one: BaseLeg, two: BaseLeg) -> HungUp | Order:
     try:
         for leg in (one, two):
             if leg.state.value != "ended":
+                leg.connected()
                 call.bridge.join(leg)
                 call.move(leg.party, PartyStatus.HOLD if leg.held else PartyStatus.ANSWERED)
         await any_of(one.gone, two.gone, order)

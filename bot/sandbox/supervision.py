@@ -85,11 +85,13 @@ async def _take_over(call: Call, target: Call, agent: BaseLeg, supervisor: BaseL
     call.note("takeover.done", taken.party.number, agent=agent.party.number)
     if taken is supervisor:
         return
-    # Both calls of the supervisor have to stay up: hanging up either one drops the customer.
+    # Both calls of the supervisor have to stay up: hanging up either one drops the customer. Once he has handed the
+    # customer on (a transfer, a park location), his part is over.
     try:
         await any_of(taken.gone, target.over)
     finally:
-        target.end()
+        if not taken.gone.done():
+            target.end()
 
 
 async def _by_new_call(target: Call, agent: BaseLeg, supervisor: BaseLeg) -> BaseLeg | None:
