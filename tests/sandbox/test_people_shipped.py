@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -29,6 +30,7 @@ class Agent:
         self.behaviour = behaviour
         self.calls: asyncio.Queue[InboundSession] = asyncio.Queue()
         self.outcome: ReplyOutcome | None = None
+        self.own_phone: Phone
 
     def phone(self, extension: str) -> Phone:
         info = SipInfo.from_json(self.sandbox.sip_info(extension))
@@ -57,22 +59,22 @@ async def speech() -> AsyncIterator[Speech]:
     await speech.close()
 
 
-async def at_101(sandbox: Sandbox, media: MediaEngine, speech: Speech, behaviour: Behaviour, *scripts: str) -> Agent:
-    """Play scripts, one after the other, while a phone at 101 does `behaviour` with each call."""
+@asynccontextmanager
+async def at(
+    extension: str, sandbox: Sandbox, media: MediaEngine, speech: Speech, behaviour: Behaviour
+) -> AsyncIterator[Agent]:
+    """A phone at `extension` that does `behaviour` with each call."""
     agent = Agent(sandbox, media, speech, behaviour)
-    phone = agent.phone("101")
-    await phone.start()
+    agent.own_phone = agent.phone(extension)
+    await agent.own_phone.start()
     serving = asyncio.create_task(agent.run())
     try:
-        for script in scripts:
-            result = await sandbox.people.play(script)
-            assert result.ok, result
-    finally:
+        yield agent
         await asyncio.sleep(1)
+    finally:
         serving.cancel()
         await asyncio.wait({serving})
-        await phone.stop()
-    return agent
+        await agent.own_phone.stop()
 
 
 @pytest.fixture
@@ -100,7 +102,10 @@ async def reply(agent: Agent, session: InboundSession) -> None:
 
 
 async def test_ada_orders_and_grace_is_greeted_by_name(sandbox: Sandbox, media: MediaEngine, speech: Speech) -> None:
-    await at_101(sandbox, media, speech, greet, "ada-orders", "grace-calls")
+    async with at("101", sandbox, media, speech, greet):
+        for script in ("ada-orders", "grace-calls"):
+            result = await sandbox.people.play(script)
+            assert result.ok, result
 
 
 @pytest.mark.parametrize(
@@ -115,6 +120,83 @@ async def test_ada_orders_and_grace_is_greeted_by_name(sandbox: Sandbox, media: 
 async def test_ada_answers_a_reply(
     sandbox: Sandbox, media: MediaEngine, speech: Speech, script: str, choice: str, number: str
 ) -> None:
-    agent = await at_101(sandbox, media, speech, reply, script)
+    async with at("101", sandbox, media, speech, reply) as agent:
+        result = await sandbox.people.play(script)
+        assert result.ok, result
     assert agent.outcome is not None
     assert (agent.outcome.choice, agent.outcome.number) == (choice, number)
+
+
+async def overflow(agent: Agent, session: InboundSession) -> None:
+    """A queue call is answered, told to wait, and parked."""
+    assert session.queue_name == "Sales"
+    await session.answer()
+    await agent.say(session, "One moment please, a colleague will be with you.")
+    await session.transfer("prk101")
+
+
+async def test_a_caller_is_parked_and_taken_by_a_colleague(
+    sandbox: Sandbox, media: MediaEngine, speech: Speech
+) -> None:
+    async with at("103", sandbox, media, speech, overflow), asyncio.TaskGroup() as group:
+        colleague = group.create_task(sandbox.people.play("james-retrieves"))
+        caller = await sandbox.people.play("alan-is-served")
+        assert caller.ok, caller
+        assert (await colleague).ok, await colleague
+
+
+async def overflow_to_voicemail(agent: Agent, session: InboundSession) -> None:
+    await session.answer()
+    await agent.say(session, "One moment please, a colleague will be with you.")
+    await session.transfer("101")
+
+
+async def test_a_caller_whom_nobody_takes_leaves_a_message(
+    sandbox: Sandbox, media: MediaEngine, speech: Speech
+) -> None:
+    async with at("103", sandbox, media, speech, overflow_to_voicemail):
+        result = await sandbox.people.play("alan-leaves-a-message")
+        assert result.ok, result
+    assert len(sandbox.switch.voicemails) == 1
+
+
+async def take_over(agent: Agent, session: InboundSession) -> None:
+    """The call that comes from *83: both calls are kept until the customer is handed on."""
+    await session.answer()
+    await agent.say(session, "A supervisor is joining you now.")
+    await session.transfer("105")
+
+
+async def test_a_supervisor_takes_over_and_hands_on(sandbox: Sandbox, media: MediaEngine, speech: Speech) -> None:
+    async with at("101", sandbox, media, speech, take_over) as agent, asyncio.TaskGroup() as group:
+        customer = group.create_task(sandbox.people.play("victor-complains"))
+        await asyncio.sleep(30)
+        session = await agent.own_phone.call("*83")
+        await session.answered()
+        await asyncio.sleep(2)
+        await session.send_dtmf("102#")
+        assert (await customer).ok, await customer
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "digits"),
+    [
+        ("16505550123", "You asked for an urgent call.", ""),
+        ("16505550191", "Our spring offer is half the price.", "1"),
+        ("16505550195", "Our spring offer is half the price.", "9"),
+    ],
+)
+async def test_people_who_are_called_answer_and_press(
+    sandbox: Sandbox, media: MediaEngine, speech: Speech, number: str, words: str, digits: str
+) -> None:
+    async with at("101", sandbox, media, speech, greet) as agent:
+        session = await agent.own_phone.call(number)
+        await session.answered()
+        pressed: list[str] = []
+        session.media.on_digit(pressed.append)
+        await asyncio.sleep(6)
+        await agent.say(session, words)
+        await asyncio.sleep(8)
+        await session.hangup()
+    assert "".join(pressed) == digits
+    assert [result.ok for result in sandbox.people.answered] == [True]
