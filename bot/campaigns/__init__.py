@@ -1,11 +1,12 @@
 """Outbound campaigns: whom to call and when, by the rules of the trade; what happens in a call is a flow."""
 
+from bot.campaigns.actions import opt_out_action
 from bot.campaigns.compliance import DialRules, Reason, Verdict, may_dial
 from bot.campaigns.contacts import Rejected
 from bot.campaigns.dialer import OnProgress, Progress, RunResult
 from bot.campaigns.loader import load_campaigns
 from bot.campaigns.model import Campaign, CampaignFile
-from bot.campaigns.placing import PlacedCall, Places, RunFlow
+from bot.campaigns.placing import FlowResult, PlacedCall, Places, RunFlow
 from bot.campaigns.report import CampaignReport, ContactReport, report_tables
 from bot.campaigns.service import Campaigns
 
@@ -16,6 +17,7 @@ __all__ = [
     "Campaigns",
     "ContactReport",
     "DialRules",
+    "FlowResult",
     "OnProgress",
     "PlacedCall",
     "Places",
@@ -27,5 +29,6 @@ __all__ = [
     "Verdict",
     "load_campaigns",
     "may_dial",
+    "opt_out_action",
     "report_tables",
 ]

@@ -23,7 +23,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from bot.campaigns.compliance import DialRules
 from bot.campaigns.progress import RETRY_AFTER, AttemptRules
 from bot.campaigns.window import DAYS, Day, Window
-from bot.schedule import Duration, TimeOfDay, When
+from bot.durations import Duration
+from bot.schedule import TimeOfDay, When
 from bot.store import Disposition
 
 __all__ = ["Campaign", "CampaignFile", "Columns"]
@@ -35,10 +36,10 @@ def _country(code: str) -> str:
     return code.upper()
 
 
-def _ring_time(duration: timedelta) -> timedelta:
-    if not timedelta(seconds=15) <= duration <= timedelta(minutes=2):
+def _ring_time(seconds: float) -> float:
+    if not 15 <= seconds <= 120:
         raise ValueError("let it ring for 15s at least and 2m at most")
-    return duration
+    return seconds
 
 
 def _minutes(time_of_day: str) -> int:
@@ -91,14 +92,14 @@ class WindowHours(_Model):
 class RetryAfter(_Model):
     """The delay before the next attempt; `never` to leave it."""
 
-    busy: Duration | Literal["never"] = RETRY_AFTER[Disposition.BUSY]
-    no_answer: Duration | Literal["never"] = RETRY_AFTER[Disposition.NO_ANSWER]
-    failed: Duration | Literal["never"] = RETRY_AFTER[Disposition.FAILED]
-    interrupted: Duration | Literal["never"] = RETRY_AFTER[Disposition.INTERRUPTED]
+    busy: Duration | Literal["never"] = RETRY_AFTER[Disposition.BUSY].total_seconds()
+    no_answer: Duration | Literal["never"] = RETRY_AFTER[Disposition.NO_ANSWER].total_seconds()
+    failed: Duration | Literal["never"] = RETRY_AFTER[Disposition.FAILED].total_seconds()
+    interrupted: Duration | Literal["never"] = RETRY_AFTER[Disposition.INTERRUPTED].total_seconds()
 
     def delays(self) -> dict[Disposition, timedelta]:
         written = {Disposition(name): getattr(self, name) for name in type(self).model_fields}
-        return {disposition: delay for disposition, delay in written.items() if isinstance(delay, timedelta)}
+        return {disposition: timedelta(seconds=delay) for disposition, delay in written.items() if delay != "never"}
 
 
 class Attempts(_Model):
@@ -120,7 +121,7 @@ class CampaignFile(_Model):
     lines: int = Field(1, ge=1, le=100, description="calls at once")
     attempts: Attempts = Attempts()
     ring_for: Annotated[Duration, AfterValidator(_ring_time)] = Field(
-        timedelta(seconds=20), description="how long it rings before that is no answer"
+        20.0, description="how long it rings before that is no answer"
     )
     do_not_call: str = Field("", description="a file with numbers that are not called, besides those who opted out")
     caller_id: str = Field("", description="the number that is shown; the phone's own when not given")

@@ -14,11 +14,12 @@ from typing import Generic, Protocol, TypeVar
 from bot.calls.state import CallEnd
 from bot.campaigns.model import Campaign
 from bot.clock import Clock
+from bot.durations import format_duration
 from bot.errors import BotError, CallEnded, CallFailed, PlatformError
 from bot.log import get_logger
 from bot.store import Contact, Disposition
 
-__all__ = ["CallT", "Outcome", "PlacedCall", "Places", "Placing", "RunFlow"]
+__all__ = ["CallT", "FlowResult", "Outcome", "PlacedCall", "Places", "Placing", "RunFlow"]
 
 PLACE_LIMIT = 30.0
 """Seconds that it may take to hand a call to the phone system."""
@@ -43,8 +44,23 @@ class PlacedCall(Protocol):
 CallT = TypeVar("CallT", bound=PlacedCall)
 CallT_co = TypeVar("CallT_co", bound=PlacedCall, covariant=True)
 
-RunFlow = Callable[[str, CallT, Mapping[str, object]], Awaitable[object]]
-"""Runs a flow in a call, with inputs, to its end. A mapping that it returns may say `opted_out: true`."""
+
+class FlowResult(Protocol):
+    """What came of a flow's run: `outcome` is done, stopped, cancelled, failed or skipped.
+
+    `values` are those that the run set; `opted_out: true` among them puts the number on the do-not-call list.
+    """
+
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def values(self) -> Mapping[str, object]: ...
+
+
+RunFlow = Callable[[str, CallT, Mapping[str, object]], Awaitable[FlowResult]]
+"""Runs a flow in a call, with inputs, to its end."""
 
 
 class Places(Protocol[CallT_co]):
@@ -93,7 +109,7 @@ class Placing(Generic[CallT]):
 
     async def _follow(self, call: CallT, contact: Contact) -> Outcome:
         try:
-            async with asyncio.timeout(self._settings.ring_for.total_seconds()):
+            async with asyncio.timeout(self._settings.ring_for):
                 await call.answered()
         except TimeoutError:
             if call.answered_at is None:  # else it was answered at the very last moment, and somebody is waiting
@@ -106,9 +122,7 @@ class Placing(Generic[CallT]):
         end = await self._hang_up(call)
         if end is not None and end.disposition in ("busy", "invalid"):
             return _unanswered(end)
-        return Outcome(
-            Disposition.NO_ANSWER, f"nobody answered within {self._settings.ring_for.total_seconds():.0f}s"
-        )
+        return Outcome(Disposition.NO_ANSWER, f"nobody answered within {format_duration(self._settings.ring_for)}")
 
     async def _converse(self, call: CallT, contact: Contact) -> Outcome:
         answered_at = call.answered_at or self._clock.now()
@@ -116,14 +130,13 @@ class Placing(Generic[CallT]):
         reason, opted_out = "", False
         try:
             result = await self._run_flow(self._settings.flow, call, inputs)
-            opted_out = isinstance(result, Mapping) and result.get("opted_out") is True
-        except CallEnded as error:
-            reason = error.message
+            opted_out = result.values.get("opted_out") is True
+            if result.outcome in ("failed", "skipped"):
+                reason = f"the flow {result.outcome}: {result.reason}"
         except BotError as error:
             reason = f"the flow failed: {error.message}"
-            log.warning(
-                "campaign.flow_failed", campaign=self._campaign.name, flow=self._settings.flow, error=str(error)
-            )
+        if reason:
+            log.warning("campaign.flow", campaign=self._campaign.name, flow=self._settings.flow, said=reason)
         return Outcome(Disposition.ANSWERED, reason, answered_at, opted_out)
 
     async def _hang_up(self, call: CallT) -> CallEnd | None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from types import TracebackType
-from typing import Protocol
 
 from bot.clock import Clock
 from bot.errors import StoreFailed, UserError
@@ -22,7 +21,7 @@ from bot.log import get_logger
 from bot.schedule.timing import When
 from bot.store import ScheduledFlow, Schedules
 
-__all__ = ["RunFlow", "Scheduler", "SchedulesFlows"]
+__all__ = ["RunFlow", "Scheduler"]
 
 LOOK_AGAIN = 60.0
 """Seconds that the scheduler sleeps at most: a machine that was suspended, or whose time was set, is noticed."""
@@ -30,13 +29,6 @@ LOOK_AGAIN = 60.0
 log = get_logger(__name__)
 
 RunFlow = Callable[[str, Mapping[str, object]], Awaitable[None]]
-
-
-class SchedulesFlows(Protocol):
-    """What a flow's `schedule` action needs."""
-
-    async def schedule(self, flow: str, at: datetime, inputs: Mapping[str, object]) -> ScheduledFlow:
-        """Run `flow` at that moment."""
 
 
 @dataclass(slots=True)

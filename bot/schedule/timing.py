@@ -17,7 +17,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from bot.schedule.duration import Duration
+from bot.durations import Duration, format_duration
 
 __all__ = ["TimeOfDay", "When", "ZoneName", "zone"]
 
@@ -84,7 +84,7 @@ class When(BaseModel):
     def _checked(self) -> Self:
         if sum(value is not None for value in (self.cron, self.at, self.every)) != 1:
             raise ValueError("give one of cron, at and every")
-        if self.every is not None and self.every < timedelta(seconds=1):
+        if self.every is not None and self.every < 1:
             raise ValueError("every must be one second at least")
         if self.cron is not None:
             _cron_trigger(self.cron, UTC)
@@ -109,12 +109,11 @@ class When(BaseModel):
         if self.cron is not None:
             return _next(_cron_trigger(self.cron, place), moment)
         assert self.every is not None
-        seconds = int(self.every.total_seconds())
-        return _next(IntervalTrigger(seconds=seconds, start_date=start or moment, timezone=UTC), moment)
+        return _next(IntervalTrigger(seconds=self.every, start_date=start or moment, timezone=UTC), moment)
 
     def __str__(self) -> str:
-        written = self.model_dump(exclude_none=True)
-        return ", ".join(f"{name} {value}" for name, value in written.items())
+        said = f"every {format_duration(self.every)}" if self.every else f"at {self.at}" if self.at else self.cron
+        return f"{said} ({self.time_zone})" if self.time_zone else f"{said}"
 
 
 def _next(trigger: BaseTrigger, moment: datetime) -> datetime | None:

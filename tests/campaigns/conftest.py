@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import io
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from bot.clock import VirtualClock
+from bot.log import configure
 from bot.store import Store
 from tests.campaigns.stage import START, FakeCalls, Stage
+
+
+@pytest.fixture(autouse=True)
+def _quiet_logs() -> Iterator[None]:
+    configure("error", stream=io.StringIO())
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

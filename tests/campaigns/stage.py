@@ -94,6 +94,15 @@ class FakeCalls:
         return [round(at, 1) for dialled, at in self.dialled if dialled == number]
 
 
+@dataclass(frozen=True)
+class Result:
+    """What came of a flow."""
+
+    outcome: str
+    reason: str
+    values: Mapping[str, object]
+
+
 @dataclass
 class Stage:
     """A bot with campaigns, without the bot."""
@@ -104,7 +113,9 @@ class Stage:
     calls: FakeCalls
     talks: list[tuple[str, str, Mapping[str, object]]] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
-    result: object = None
+    values: dict[str, object] = field(default_factory=dict)
+    outcome: str = "done"
+    error: Exception | None = None
     talk_for: float = 10.0
 
     def write(self, rows: str, text: str = "", name: str = "spring") -> None:
@@ -125,9 +136,9 @@ class Stage:
             on_progress=self.progress.append,
         )
 
-    async def flow(self, name: str, call: FakeCall, inputs: Mapping[str, object]) -> object:
+    async def flow(self, name: str, call: FakeCall, inputs: Mapping[str, object]) -> Result:
         self.talks.append((name, call.number, inputs))
         await self.clock.sleep(self.talk_for)
-        if isinstance(self.result, Exception):
-            raise self.result
-        return self.result
+        if self.error is not None:
+            raise self.error
+        return Result(self.outcome, "as the test says", self.values)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from bot.errors import CallEnded, OperationRefused, StoreFailed, UserError
+from bot.errors import OperationRefused, StoreFailed, UserError
 from bot.store import Disposition
 from tests.campaigns.stage import ADA, BOB, CLEO, DAN, START, Stage
 
@@ -73,7 +73,7 @@ async def test_it_rings_as_long_as_the_campaign_says(stage: Stage) -> None:
 async def test_an_opt_out_is_heard_at_once_and_by_every_campaign(stage: Stage) -> None:
     stage.write(f"{ADA},,,yes")
     stage.write(f"{ADA},,,yes", name="autumn")
-    stage.result = {"opted_out": True}
+    stage.values = {"opted_out": True}
     campaigns = stage.campaigns()
     spring = await campaigns.run("spring")
     autumn = await campaigns.run("autumn")
@@ -94,24 +94,27 @@ async def test_an_opt_out_by_the_flow_itself_is_an_opt_out(stage: Stage) -> None
 
 
 @pytest.mark.parametrize(
-    ("error", "why"),
+    ("outcome", "error", "why"),
     [
-        (CallEnded("the call ended before all was said"), "before all was said"),
-        (OperationRefused("no"), "flow failed"),
+        ("failed", None, "the flow failed: as the test says"),
+        ("cancelled", None, ""),
+        ("done", OperationRefused("no transfer"), "the flow failed: no transfer"),
     ],
 )
-async def test_a_flow_that_fails_was_an_answered_call_all_the_same(stage: Stage, error: Exception, why: str) -> None:
+async def test_a_flow_that_fails_was_an_answered_call_all_the_same(
+    stage: Stage, outcome: str, error: Exception | None, why: str
+) -> None:
     stage.write(f"{ADA},,,yes")
-    stage.result = error
+    stage.outcome, stage.error = outcome, error
     report = await stage.campaigns().run("spring")
     assert report.contacts[0].status == "answered"
-    assert why in report.contacts[0].why
+    assert report.contacts[0].why == why
     assert not stage.calls.live
 
 
 async def test_a_fault_in_one_call_does_not_end_the_campaign(stage: Stage) -> None:
     stage.write(EVERYBODY, "attempts: {max: 1}")
-    stage.result = ZeroDivisionError("on purpose")
+    stage.error = ZeroDivisionError("on purpose")
     report = await stage.campaigns().run("spring")
     assert report.counts == {"failed": 4}
 

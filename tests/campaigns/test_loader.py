@@ -34,7 +34,7 @@ def test_what_is_not_said_has_a_careful_default(tmp_path: Path) -> None:
     (tmp_path / "spring.yaml").write_text(GOOD)
     campaign = load_campaigns(tmp_path)["spring"]
     assert campaign.settings.lines == 1
-    assert campaign.settings.ring_for == timedelta(seconds=20)
+    assert campaign.settings.ring_for == 20
     assert campaign.dial_rules.window == Window(9 * 60, 20 * 60)
     assert campaign.dial_rules.needs_consent
     assert campaign.attempt_rules.most == 3
@@ -76,7 +76,7 @@ NO_CONSENT = GOOD.replace(", consent: ok", "")
         (GOOD + "lins: 2\n", (4, 1), 'unknown key "lins"', 'did you mean "lines"?'),
         (GOOD + "lines: 0\n", (4, 8), "greater than or equal to 1", ""),
         (GOOD + "ring_for: 5s\n", (4, 11), "let it ring for 15s at least", ""),
-        (GOOD + "ring_for: soon\n", (4, 11), '"soon" is not a duration', ""),
+        (GOOD + "ring_for: soon\n", (4, 11), '"soon" is not a length of time', "90s, 3m"),
         (GOOD + "window: {from: '20:00', to: '09:00'}\n", (4, 9), "the window ends (09:00) before", ""),
         (GOOD + "schedule: {cron: '0 9 * *'}\n", (4, 11), '"0 9 * *" must have five fields', ""),
         (GOOD + "do_not_call: no.csv\n", (4, 14), "there is no file", ""),

@@ -66,7 +66,7 @@ async def test_what_recurs_runs_until_it_is_removed(url: str) -> None:
     clock = VirtualClock(START)
     runs = Runs(clock)
     async with await Store.open(url) as store, Scheduler(store.schedules, clock, runs) as scheduler:
-        remove = scheduler.add("often", When(every=timedelta(minutes=10)), lambda: runs("often", {}))
+        remove = scheduler.add("often", When(every=600), lambda: runs("often", {}))
         scheduler.add("daily", When(at="09:00"), lambda: runs("daily", {}))
         assert set(scheduler.upcoming()) == {"often", "daily"}
         await clock.sleep(1801)
@@ -86,7 +86,7 @@ async def test_a_run_that_still_goes_on_is_not_started_again(url: str) -> None:
         await clock.sleep(150)
 
     async with await Store.open(url) as store, Scheduler(store.schedules, clock, Runs(clock)) as scheduler:
-        scheduler.add("slow", When(every=timedelta(minutes=1)), slow)
+        scheduler.add("slow", When(every=60), slow)
         await clock.sleep(301)
     assert started == 2
 
@@ -99,8 +99,8 @@ async def test_a_run_that_fails_stops_nothing_else(url: str, capsys: pytest.Capt
         raise ValueError("broken on purpose")
 
     async with await Store.open(url) as store, Scheduler(store.schedules, clock, runs) as scheduler:
-        scheduler.add("broken", When(every=timedelta(minutes=1)), broken)
-        scheduler.add("whole", When(every=timedelta(minutes=1)), lambda: runs("whole", {}))
+        scheduler.add("broken", When(every=60), broken)
+        scheduler.add("whole", When(every=60), lambda: runs("whole", {}))
         await clock.sleep(121)
     assert len(runs.log) == 2
     assert "broken on purpose" in "".join(capsys.readouterr())
