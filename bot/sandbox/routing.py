@@ -8,13 +8,12 @@ from typing import Any
 
 from bot.errors import CallEnded
 from bot.log import get_logger
-from bot.media import busy
+from bot.media import busy, sit
 from bot.sandbox.calls import Call, HungUp, Park, Replace, Transfer, converse
-from bot.sandbox.endpoints import Endpoint
-from bot.sandbox.legs import Accepted, BaseLeg
+from bot.sandbox.legs import Accepted, BaseLeg, Refused
 from bot.sandbox.model import Extension, ParkLocation, Queue
 from bot.sandbox.numbering import Destination, Outside, Supervision, resolve
-from bot.sandbox.outcomes import Connected, Redirect, follow, hearing_ringback, to_voicemail
+from bot.sandbox.outcomes import Connected, Redirect, follow, hearing_ringback, ringing_leg, to_voicemail
 from bot.sandbox.park import wait_parked
 from bot.sandbox.queues import connect_queue
 from bot.sandbox.ringing import ring
@@ -26,6 +25,8 @@ __all__ = ["connect", "serve"]
 log = get_logger(__name__)
 
 MAX_FORWARDS = 5
+NOT_FOUND = 404
+"""The status of a number that nobody has."""
 
 
 async def serve(call: Call, caller: BaseLeg, destination: Destination) -> None:
@@ -60,9 +61,10 @@ async def _serve(call: Call, waiting: BaseLeg, destination: Destination) -> None
                 if leaves:
                     by.drop()
                 step = wait_parked(call, waiting, location)
-            case Replace(old, new):
+            case Replace(old, new, leaves):
                 waiting = peer if old is waiting else waiting
-                old.drop()
+                if leaves:
+                    old.drop()
                 step = _ready(new)
 
 
@@ -87,8 +89,8 @@ async def _connect(call: Call, caller: BaseLeg, destination: Destination) -> Con
             return await _connect_extension(call, caller, destination)
         case Queue():
             return await connect_queue(call, caller, destination)
-        case Outside(endpoint):
-            return await _connect_outside(call, caller, endpoint)
+        case Outside():
+            return await _connect_outside(call, caller, destination)
         case Supervision(code):
             await supervise(call, caller, code)
         case ParkLocation():
@@ -101,25 +103,28 @@ async def _connect_extension(call: Call, caller: BaseLeg, extension: Extension) 
     if extension.dnd_status == "DoNotAcceptAnyCalls" or not call.switch.reachable(number):
         await to_voicemail(call, caller, number, name)
         return None
-    party = call.add_party(number, name, "Inbound", extension=number)
-    leg = call.switch.make_leg(call, party, caller.party)
+    leg = ringing_leg(call, caller.party, extension)
     call.note("call.ringing", number)
     with hearing_ringback(caller):
         decided = await ring(call, [leg], call.switch.options.ring_time)
     return await follow(call, caller, *(decided or (leg, None)))
 
 
-async def _connect_outside(call: Call, caller: BaseLeg, endpoint: Endpoint) -> BaseLeg | None:
-    options = call.switch.options
-    party = call.add_party(endpoint.number, endpoint.name, "Inbound")
-    leg = call.switch.make_endpoint_leg(call, party, caller.party, endpoint)
-    call.note("call.ringing", endpoint.number)
+async def _connect_outside(call: Call, caller: BaseLeg, outside: Outside) -> BaseLeg | None:
+    options, number = call.switch.options, outside.endpoint.number
+    leg = ringing_leg(call, caller.party, outside)
+    call.note("call.ringing", number)
     with hearing_ringback(caller):
         decided = await ring(call, [leg], options.outside_ring_time)
     if decided and isinstance(decided[1], Accepted):
         caller.connected()
         return leg
-    call.note("call.refused", endpoint.number, reason="busy" if decided else "no answer")
+    if decided and decided[1] == Refused(NOT_FOUND):
+        call.note("call.refused", endpoint.number, reason="not in service")
+        await caller.play(sit())
+        await call.switch.announcer.say(caller, "The number you have dialled is not in service.")
+        return None
+    call.note("call.refused", number, reason="busy" if decided else "no answer")
     caller.set_background(busy())
     await asyncio.sleep(options.busy_time)
     return None

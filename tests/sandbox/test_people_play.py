@@ -113,6 +113,16 @@ async def test_a_phone_that_rings_out_and_one_that_is_busy(sandbox: Sandbox, spe
     assert result.ok, result
 
 
+async def test_a_number_that_is_not_in_service_says_so(sandbox: Sandbox, speech: Speech) -> None:
+    ada = caller(
+        {"call": "+16505550150"},
+        {"hear": {"says": "The number you have dialled is not in service."}},
+        {"expect_end": "any"},
+    )
+    result, _ = await play(sandbox, speech, ada, callee("invalid"))
+    assert result.ok, result
+
+
 async def test_a_person_who_talks_is_busy_for_others(sandbox: Sandbox, speech: Speech) -> None:
     bob = callee("answer", {"listen": "60s"})
     ada = caller({"call": bob.number}, {"wait_for": "answered"}, {"listen": "10s"})
