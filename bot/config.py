@@ -91,6 +91,7 @@ class Config(Settings):
     agents: tuple[str, ...] = Field((), description="extensions whose calls are watched, for supervision")
     queues: dict[str, QueueSettings] = Field({}, description="call queues by the name that flows use")
     park_locations: dict[str, str] = Field({}, description="park locations: the name that flows use, and the id")
+    directory: dict[str, str] = Field({}, description="names that flows may use for numbers, such as a mailbox")
     vars: dict[str, Any] = Field({}, description="values for flows: vars.NAME")
     speech: SpeechSettings = SpeechSettings()
     media: MediaSettings = MediaSettings()
