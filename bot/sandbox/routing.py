@@ -120,7 +120,7 @@ async def _connect_outside(call: Call, caller: BaseLeg, outside: Outside) -> Bas
         caller.connected()
         return leg
     if decided and decided[1] == Refused(NOT_FOUND):
-        call.note("call.refused", endpoint.number, reason="not in service")
+        call.note("call.refused", number, reason="not in service")
         await caller.play(sit())
         await call.switch.announcer.say(caller, "The number you have dialled is not in service.")
         return None
