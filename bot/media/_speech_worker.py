@@ -57,10 +57,11 @@ class Speaker:
         raise RuntimeError("the speech engine made no sound")
 
     def _known(self, wanted: str) -> str:
-        """The identifier of a voice given by identifier or name. An empty one is eSpeak's default."""
+        """The identifier of a voice given by identifier, name or language."""
         lower = wanted.lower()
         for voice in self._engine.getProperty("voices"):
-            if lower in (str(voice.id).lower(), str(voice.name).lower(), str(voice.id).rsplit("/", 1)[-1].lower()):
+            names = [voice.id, voice.id.rsplit("/", 1)[-1], voice.name, *voice.languages]
+            if lower in (str(name).lower() for name in names):
                 return str(voice.id)
         raise ValueError(f"there is no voice {wanted!r}")
 

@@ -95,13 +95,18 @@ _PURITY = 0.85
 _LEAST_DB = -45.0
 
 
-def is_tone(frame: Pcm) -> bool:
-    """Whether a frame is a network tone and little else."""
+_BANDS = (-1, -1, -1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 2, 2)
+"""For each of the tones, to which step of an intercept sequence it belongs; -1 for the others."""
+
+
+def _band(frame: Pcm) -> int | None:
+    """None unless a frame is a network tone and little else; then its entry in `_BANDS`."""
     if level_db(frame) < _LEAST_DB:
-        return False
+        return None
     samples = frame.astype(np.float64)
-    energy = float(np.dot(samples, samples))
-    return any(float(np.sum((basis @ samples) ** 2)) > _PURITY * energy for basis in _BASES)
+    inside = [float(np.sum((basis @ samples) ** 2)) for basis in _BASES]
+    best = int(np.argmax(inside))
+    return _BANDS[best] if inside[best] > _PURITY * float(np.dot(samples, samples)) else None
 
 
 def _peaks(pcm: Pcm) -> list[float]:
@@ -147,13 +152,15 @@ class CallProgress:
         self._other = 0
         self._segments: list[_Segment] = []
         self._told: Progress | None = None
+        self._last_band = -1
 
     def feed(self, frame: Pcm) -> ProgressEvent | None:
         """What this frame made plain, or None."""
-        tone = is_tone(frame)
+        band = _band(frame)
+        tone = band is not None
         spoke = self._voice.speaking
         speaks = self._voice.feed(frame, tone=tone)
-        event = self._tone_heard(frame) if tone else self._other_heard()
+        event = self._tone_heard(frame, band) if band is not None else self._other_heard()
         if event is not None:
             return event
         self._speech_frames = self._speech_frames + 1 if speaks else self._speech_frames
@@ -168,7 +175,11 @@ class CallProgress:
             return ProgressEvent(Progress.SPEECH_END, round(seconds, 2))
         return None
 
-    def _tone_heard(self, frame: Pcm) -> ProgressEvent | None:
+    def _tone_heard(self, frame: Pcm, band: int) -> ProgressEvent | None:
+        if self._tone and band != self._last_band:
+            # The steps of an intercept sequence follow each other without a gap.
+            self._end_tone()
+        self._last_band = band
         if not self._tone and self._other:
             self._segments.append(_Segment([], self._other * FRAME_SECONDS))
         self._other = 0
@@ -187,12 +198,16 @@ class CallProgress:
         if not self._tone or self._other < 2:
             return None
         # Two frames without: the tone is over, not only disturbed.
+        return self._cadence() if self._end_tone() else None
+
+    def _end_tone(self) -> bool:
+        """Notes the tone as a segment, if it was one at all."""
         frames, self._tone = self._tone, []
         if len(frames) < 6:
-            return None
+            return False
         self._segments.append(_Segment(_peaks(np.concatenate(frames)), len(frames) * FRAME_SECONDS))
         del self._segments[:-6]
-        return self._cadence()
+        return True
 
     def _cadence(self) -> ProgressEvent | None:
         """What the last segments mean."""

@@ -43,7 +43,7 @@ class PcmSource:
             return frame
         if self._loop:
             self._position = (FRAME - len(frame)) % len(self._pcm)
-            return np.resize(np.concatenate([frame, self._pcm]), FRAME)
+            return np.concatenate([frame, np.resize(self._pcm, FRAME - len(frame))])
         return as_frame(frame) if len(frame) else None
 
 

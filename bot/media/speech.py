@@ -151,7 +151,7 @@ class Speech:
         await self.close()
 
     async def say(self, text: str, *, voice: str = "", rate: int = 0) -> Pcm:
-        """`text` spoken: 8 kHz, read-only. `voice` is an eSpeak identifier such as "en-us" or a name, "" the
+        """`text` spoken: 8 kHz, read-only. `voice` is a name or language that eSpeak knows, such as "en-us", "" the
         default; `rate` in words a minute, 0 the default.
 
         Raises SpeechFailed for an unknown voice, or when the engine fails twice.

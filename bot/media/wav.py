@@ -30,7 +30,7 @@ def decode_wav(data: bytes) -> Pcm:
         with wave.open(io.BytesIO(data)) as reader:
             rate, channels, width = reader.getframerate(), reader.getnchannels(), reader.getsampwidth()
             raw = reader.readframes(reader.getnframes())
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: a chunk that ends before its data
         raise ValueError(f"not a WAV file ({error or 'cut short'})") from error
     if rate <= 0 or channels <= 0:
         raise ValueError("not a WAV file (no sample rate or channels)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -46,5 +46,5 @@ async def speech() -> AsyncIterator[Speech]:
 
 
 @pytest.fixture(params=["PCMU", "PCMA", "opus"])
-def codec(request: pytest.FixtureRequest) -> Iterator[str]:
-    yield request.param
+def codec(request: pytest.FixtureRequest) -> str:
+    return str(request.param)

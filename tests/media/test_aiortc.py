@@ -6,6 +6,7 @@ When one of the first tests fails after an upgrade, its name says which foundati
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import AsyncIterator
 
@@ -76,10 +77,8 @@ def test_connection_has_what_a_fork_moves() -> None:
 
 async def test_without_the_option_loopback_is_not_offered() -> None:
     link = IceLink(stun_server="", loopback=False, on_lost=lambda _link: None)
-    try:
+    with contextlib.suppress(MediaFailed):  # on a machine without a network
         await link.gather()
-    except MediaFailed:
-        pass  # a machine without a network
     assert all(candidate.host != "127.0.0.1" for candidate in link.candidates)
     await link.close()
 

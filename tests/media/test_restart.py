@@ -61,7 +61,7 @@ async def test_hold_and_resume_change_the_direction_and_not_the_path(engine: Med
 
 
 async def test_a_peer_that_sends_its_last_answer_as_an_offer_is_held(engine: MediaEngine) -> None:
-    """The vendor's SDK holds so: its last description with `sendonly` and a raised version, `a=setup:active` in it."""
+    """The vendor's SDK holds so: its last description, `a=setup:active` and all, with `sendonly`."""
     caller, callee = engine.session(), engine.session()
     await connect(caller, callee)
     offer = callee.local_sdp.replace("a=sendrecv", "a=sendonly")

@@ -316,8 +316,9 @@ async def in_state(engine: MediaEngine, state: str) -> tuple[MediaSession, async
         return callee, None
     await caller.apply_answer(answer)
     if state == "handshake":
-        while callee._path.latest.dtls._transport.state == "new":
-            await asyncio.sleep(0.001)
+        begun = asyncio.Event()
+        callee._path.latest.dtls._transport.on("statechange", begun.set)
+        await begun.wait()
         return callee, None
     await asyncio.gather(caller.connected(), callee.connected())
     return caller, None
