@@ -37,7 +37,9 @@ FLAGS = (
     "--use-fake-ui-for-media-stream",
     "--ignore-certificate-errors",
     "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns,MediaRouter,OptimizationHints",
+    # Candidates as addresses, not as mDNS names; and a page that no server sent may still speak to this machine.
+    "--disable-features=WebRtcHideLocalIpsWithMdns,LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets,"
+    "LocalNetworkAccessChecksWebRTC,MediaRouter,OptimizationHints",
 )
 
 

@@ -42,7 +42,7 @@ class JsSipPage:
         await self.page.run("(settings) => jssip.start(settings)", settings)
 
     async def stop(self) -> None:
-        """Hang up, unregister and disconnect."""
+        """Hang up and unregister; JsSIP disconnects two seconds later."""
         await self.page.run("() => jssip.stop()")
 
     async def call(self, target: str) -> JsSipCall:

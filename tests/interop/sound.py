@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["RATE", "Ear", "Listener", "hears", "hears_nothing", "level", "strongest", "tone"]
+__all__ = ["RATE", "Ear", "Listener", "hears", "hears_instead", "hears_nothing", "level", "strongest", "tone"]
 
 RATE = 8000  # samples a second
 Samples = npt.NDArray[np.int16]
@@ -62,6 +62,23 @@ async def hears(listener: Listener, *frequencies: float, within: float = 6.0) ->
             return sound
         heard.append(f"{level(sound):.0f} dB " + "+".join(f"{peak:.0f}" for peak in peaks))
     raise AssertionError(f"never heard {frequencies} Hz, but: {', '.join(heard)}")
+
+
+async def hears_instead(listener: Listener, frequency: float, *, within: float = 6.0) -> Samples:
+    """Wait until the listener hears something loud that is not this frequency, such as hold music.
+
+    Raises:
+        AssertionError: it did not within `within` seconds.
+    """
+    heard: list[str] = []
+    deadline = asyncio.get_running_loop().time() + within
+    while asyncio.get_running_loop().time() < deadline:
+        sound = await listener.listen(0.2)
+        peak = strongest(sound)[0]
+        if level(sound) > -50 and abs(peak - frequency) > 15:
+            return sound
+        heard.append(f"{level(sound):.0f} dB at {peak:.0f} Hz")
+    raise AssertionError(f"heard nothing but {frequency} Hz: {', '.join(heard)}")
 
 
 async def hears_nothing(listener: Listener, *, within: float = 6.0, quiet: float = -50.0) -> None:

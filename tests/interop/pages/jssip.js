@@ -40,7 +40,7 @@ const jssip = (() => {
   }
 
   function stop() {
-    const gone = new Promise((resolve) => agent.once("disconnected", () => resolve()));
+    const gone = new Promise((resolve) => agent.once("unregistered", () => resolve()));
     agent.stop();
     return gone;
   }
