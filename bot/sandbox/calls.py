@@ -44,10 +44,11 @@ class Park:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """`new` takes the place of `old`, who leaves."""
+    """`new` takes the place of `old`, who leaves (or hangs up himself, later)."""
 
     old: BaseLeg
     new: BaseLeg
+    leaves: bool = True
 
 
 Order = Transfer | Park | Replace
@@ -138,9 +139,9 @@ class Call:
         self.orders.put_nowait(order)
         return True
 
-    def replace(self, old: BaseLeg, new: BaseLeg) -> bool:
+    def replace(self, old: BaseLeg, new: BaseLeg, *, leaves: bool = True) -> bool:
         """Let `new` take the place of `old`; `new` is dropped when `old` talks no more."""
-        if self.order(Replace(old, new)):
+        if self.order(Replace(old, new, leaves)):
             return True
         new.drop()
         return False

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from bot.media import ringback
 from bot.sandbox.legs import Accepted, BaseLeg, Forwarded, Refused, Rejected, Replied, ToVoicemail, Verdict
 from bot.sandbox.menu import reply_menu
-from bot.sandbox.model import Party
-from bot.sandbox.numbering import Destination, resolve
+from bot.sandbox.model import Extension, Party
+from bot.sandbox.numbering import Destination, Outside, resolve
 from bot.sandbox.voicemail import take_message
 
 if TYPE_CHECKING:
     from bot.sandbox.calls import Call
 
-__all__ = ["Connected", "Redirect", "follow", "hearing_ringback", "to_voicemail"]
+__all__ = ["Connected", "Redirect", "follow", "hearing_ringback", "ringing_leg", "to_voicemail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,16 @@ def hearing_ringback(caller: BaseLeg) -> Iterator[None]:
         yield
     finally:
         caller.set_background(None)
+
+
+def ringing_leg(call: Call, caller: Party, destination: Extension | Outside) -> BaseLeg:
+    """A leg for a new party of the call, ready to be rung."""
+    if isinstance(destination, Outside):
+        endpoint = destination.endpoint
+        party = call.add_party(endpoint.number, endpoint.name, "Inbound")
+        return call.switch.make_endpoint_leg(call, party, caller, endpoint)
+    party = call.add_party(destination.number, destination.name, "Inbound", extension=destination.number)
+    return call.switch.make_leg(call, party, caller)
 
 
 async def follow(call: Call, caller: BaseLeg, leg: BaseLeg, verdict: Verdict | None) -> Connected:

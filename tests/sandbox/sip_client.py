@@ -18,7 +18,8 @@ from bot.sip.digest import Credentials, authorize, parse_challenge
 from bot.sip.messages import Message, Request, Response, make_headers, parse, respond, with_tag
 from bot.sip.rc import Command, RcMessage, parse_xml
 
-SDP = """v=0\r
+FINGERPRINT = ":".join(["3A", "96"] * 16)
+SDP = f"""v=0\r
 o=- 4611731400430051336 2 IN IP4 127.0.0.1\r
 s=-\r
 t=0 0\r
@@ -29,7 +30,7 @@ a=rtcp:9 IN IP4 0.0.0.0\r
 a=candidate:1 1 udp 2130706431 127.0.0.1 9 typ host\r
 a=ice-ufrag:4ZcD\r
 a=ice-pwd:2/1muCWoOi3uLifh0NuRHlCD\r
-a=fingerprint:sha-256 3A:96:6D:57:B2:C2:C7:61:A0:46:3E:1C:97:39:D3:F7:0A:88:A0:B1:EC:03:FB:10:A5:5D:3A:37:AB:DD:02:AA\r
+a=fingerprint:sha-256 {FINGERPRINT}\r
 a=setup:actpass\r
 a=mid:0\r
 a=sendrecv\r

@@ -127,3 +127,16 @@ async def test_a_lost_phone_has_some_time_to_come_back_to_its_calls(sandbox: San
         assert ada.legs[0].end is None
     await asyncio.sleep(31)
     assert ada.legs[0].end is not None
+
+
+async def test_two_calls_are_placed_at_the_same_time(sandbox: Sandbox, ada: Person) -> None:
+    async with raw_phone(sandbox, "101") as phone:
+        first, second = phone.invite(ada.number), phone.invite("102")
+        await phone.send(first)
+        await phone.send(second)
+        challenges = [await phone.expect("407 INVITE"), await phone.expect("407 INVITE")]
+        for request, challenge in zip((first, second), challenges, strict=True):
+            await phone.send(phone.authorized(request, challenge))
+        await phone.expect("200 INVITE")
+        await phone.expect("200 INVITE")
+        assert len(sandbox.switch.sessions) == 2

@@ -49,6 +49,8 @@ class BranchUser(Protocol):
 
     def branch_refused(self, branch: Branch, response: Response) -> None: ...
 
+    def branch_lost(self, branch: Branch) -> None: ...
+
     def branch_command(self, branch: Branch, message: RcMessage) -> None: ...
 
 
@@ -108,6 +110,12 @@ class Branch:
         self._over()
         if ringing:
             self._user.branch_refused(self, response)
+
+    def lost(self) -> None:
+        """The connection to the phone is gone."""
+        if self.state in (BranchState.CALLING, BranchState.RINGING):
+            self._over()
+            self._user.branch_lost(self)
 
     def cancel(self, *, elsewhere: bool = False) -> None:
         """Stop the ringing. `elsewhere`: because another phone answered (RFC 3326)."""

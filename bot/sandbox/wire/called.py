@@ -95,9 +95,16 @@ class CalledLeg(PhoneLeg):
             self.call.move(self.party, PartyStatus.PROCEEDING)
 
     def branch_refused(self, branch: Branch, response: Response) -> None:
+        self._one_less(response.status)
+
+    def branch_lost(self, branch: Branch) -> None:
+        self._one_less(480)
+
+    def _one_less(self, status: int) -> None:
+        """The last instance that turns the call down decides."""
         over = (BranchState.OVER, BranchState.CANCELLED)
         if all(each.state in over for each in self._branches):
-            self.decide(Refused(response.status))
+            self.decide(Refused(status))
 
     def branch_answered(self, branch: Branch, response: Response) -> None:
         if self._chosen is not None or self.state is not LegState.RINGING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,12 +12,13 @@ from websockets.exceptions import ConnectionClosed
 
 from bot.errors import MalformedMessage
 from bot.log import get_logger
-from bot.sip.messages import Message, Request, Response, parse
+from bot.sip.messages import Message, Request, Response, parse, respond
 
 __all__ = ["Connection", "Registration"]
 
 log = get_logger(__name__)
 
+NONCES = 64
 FLUSH = 1.0
 """Seconds that the last messages get before the socket is closed."""
 
@@ -46,7 +48,8 @@ class Connection:
         self._outgoing: asyncio.Queue[str] = asyncio.Queue()
         self._pending: dict[tuple[str, int, str], Callable[[Response], None]] = {}
         self.registration: Registration | None = None
-        self.nonce = ""
+        self.nonces: deque[str] = deque(maxlen=NONCES)
+        """Challenges that went out. Several can be under way at a time: one a request."""
         self.open = True
 
     async def run(self) -> None:
@@ -84,9 +87,18 @@ class Connection:
         if self._sip_log is not None:
             self._sip_log("in", text)
         if isinstance(message, Request):
-            self._on_request(self, message)
+            self._handle(message)
         elif (heard := self._pending.get((message.call_id, message.cseq, message.cseq_method))) is not None:
             heard(message)
+
+    def _handle(self, request: Request) -> None:
+        """A request whose values cannot be used is refused; it must not take the connection down."""
+        try:
+            self._on_request(self, request)
+        except MalformedMessage as error:
+            log.warning("request refused", method=request.method, error=str(error))
+            if request.method != "ACK":
+                self.send(respond(request, 400))
 
     def send(self, message: Message) -> None:
         """Put a message on its way; nothing happens when the connection is gone."""

@@ -1,4 +1,4 @@
-"""The JSON commands of an answered call: recording and call park (wire notes, §7)."""
+"""The JSON commands of an answered call: recording, call park, call flip (wire notes, §7)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bot.sandbox.calls import Park
+from bot.sandbox.legs import Accepted, BaseLeg
+from bot.sandbox.model import Extension
+from bot.sandbox.numbering import Outside, resolve
+from bot.sandbox.outcomes import ringing_leg
+from bot.sandbox.ringing import ring
 from bot.sip.rc import json_response
 
 if TYPE_CHECKING:
@@ -20,11 +25,12 @@ _UNKNOWN = {"code": 400, "description": "Command is not supported"}
 
 def carry_out(leg: PhoneLeg, asked: Mapping[str, Any]) -> str:
     """Do what a JSON request says; the body of the reply to it."""
-    number, command = int(asked.get("reqid", 0)), str(asked.get("command", ""))
-    return json_response(number, command, _result(leg, command))
+    reqid, command = asked.get("reqid"), str(asked.get("command", ""))
+    number = reqid if isinstance(reqid, int) else 0
+    return json_response(number, command, _result(leg, command, asked))
 
 
-def _result(leg: PhoneLeg, command: str) -> dict[str, Any]:
+def _result(leg: PhoneLeg, command: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     switch = leg.call.switch
     match command:
         case "startcallrecord" | "stopcallrecord":
@@ -35,5 +41,28 @@ def _result(leg: PhoneLeg, command: str) -> dict[str, Any]:
             if orbit is None or not leg.call.order(Park(leg, orbit, leaves=False)):
                 return _REFUSED
             return _SUCCEEDED | {"park extension": orbit.extension.removeprefix("*")}
+        case "callflip":
+            return _flip(leg, str(asked.get("target", "")))
         case _:
             return _UNKNOWN
+
+
+def _flip(leg: PhoneLeg, target: str) -> dict[str, Any]:
+    """The call goes on at `target` once somebody answers there. The phone stays until it hangs up."""
+    destination = resolve(leg.call.switch, target)
+    other = leg.call.other(leg)
+    if other is None or not isinstance(destination, Extension | Outside):
+        return _REFUSED
+    number = destination.endpoint.number if isinstance(destination, Outside) else destination.direct_number
+    leg.work(_ring_elsewhere(leg, other, destination), "flip")
+    return _SUCCEEDED | {"number": number, "target": target}
+
+
+async def _ring_elsewhere(leg: PhoneLeg, other: BaseLeg, destination: Extension | Outside) -> None:
+    call = leg.call
+    if isinstance(destination, Extension) and not call.switch.reachable(destination.number):
+        return
+    new = ringing_leg(call, other.party, destination)
+    decided = await ring(call, [new], call.switch.options.outside_ring_time)
+    if decided is not None and isinstance(decided[1], Accepted):
+        call.replace(leg, new, leaves=False)

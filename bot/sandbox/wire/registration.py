@@ -41,7 +41,8 @@ def authenticate(server: SipServer, connection: Connection, request: Request, he
     Empty when it proves nothing yet and has to be challenged; None when what it says is wrong.
     """
     value = request.header(header)
-    if not value or not connection.nonce:
+    found = re.search(r'nonce="([^"]*)"', value)
+    if found is None or found.group(1) not in connection.nonces:
         return ""
     extension = server.extension_of(number_of(request.header("From")))
     if extension is None:
@@ -50,18 +51,19 @@ def authenticate(server: SipServer, connection: Connection, request: Request, he
         credentials = Credentials(authorization_id, password)
         try:
             if verify(
-                value, realm=server.domain, nonce=connection.nonce, method=request.method, credentials=credentials
+                value, realm=server.domain, nonce=found.group(1), method=request.method, credentials=credentials
             ):
                 return authorization_id
         except MalformedMessage:
             return None
-    return "" if f'nonce="{connection.nonce}"' not in value else None
+    return None
 
 
 def challenged(server: SipServer, connection: Connection, request: Request, status: int, header: str) -> None:
     """401 or 407 with a new nonce."""
-    connection.nonce = server.numbers.tag()
-    connection.send(respond(request, status, headers={header: challenge(server.domain, connection.nonce)}))
+    nonce = server.numbers.tag()
+    connection.nonces.append(nonce)
+    connection.send(respond(request, status, headers={header: challenge(server.domain, nonce)}))
 
 
 def register(server: SipServer, connection: Connection, request: Request) -> None:

@@ -19,6 +19,7 @@ from bot.sandbox.model import Extension, Party
 from bot.sandbox.registrar import Binding, Registrar
 from bot.sandbox.switch import Switch
 from bot.sandbox.tasks import Tasks, first_of
+from bot.sandbox.wire.branch import Branch
 from bot.sandbox.wire.called import CalledLeg
 from bot.sandbox.wire.calling import invite
 from bot.sandbox.wire.connection import Connection
@@ -165,6 +166,9 @@ class SipServer:
         return [user for user in self.dialogs.values() if isinstance(user, PhoneLeg)]
 
     def _lost(self, connection: Connection) -> None:
+        for user in list(self.dialogs.values()):
+            if isinstance(user, Branch) and user.dialog.connection is connection:
+                user.lost()
         if any(leg.dialog is not None and leg.dialog.connection is connection for leg in self._legs()):
             self.tasks.start(self._await_return(connection), "lost phone")
 
