@@ -2,10 +2,11 @@
 
 from bot.phone.events import IncomingCall, PhoneEvent, Registered, RegistrationLost, SessionChanged, Unregistered
 from bot.phone.inbound import InboundSession
+from bot.phone.lifetime import SessionEnd, SessionState
 from bot.phone.limits import PhoneLimits
 from bot.phone.outbound import OutboundSession
 from bot.phone.phone import Phone
-from bot.phone.session import Session, SessionEnd, SessionState
+from bot.phone.session import Session
 from bot.phone.sip_info import SipInfo
 
 __all__ = [

@@ -108,10 +108,6 @@ class Connection:
         """Whether a request of the server's waits for our final response."""
         return self._transactions.pending(request)
 
-    async def flush(self) -> None:
-        """Wait until everything is sent."""
-        await self._transport.flush()
-
     async def close(self, *, limit: float) -> None:
         """Close within `limit` seconds; nothing of the connection is left afterwards."""
         self._lose(ConnectionFailed("the connection was closed by us"))

@@ -9,8 +9,9 @@ from bot.errors import BotError
 
 if TYPE_CHECKING:
     from bot.phone.inbound import InboundSession
+    from bot.phone.lifetime import SessionState
     from bot.phone.phone import Phone
-    from bot.phone.session import Session, SessionState
+    from bot.phone.session import Session
 
 __all__ = ["IncomingCall", "PhoneEvent", "Registered", "RegistrationLost", "SessionChanged", "Unregistered"]
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from bot.errors import BotError, CallEnded, MalformedMessage, MalformedSdp, MediaFailed, NoReply, OperationRefused
 from bot.log import get_logger
+from bot.phone.lifetime import EndCause, SessionEnd, SessionEvent, SessionState
 from bot.phone.line import Line
 from bot.phone.replies import Replies
-from bot.phone.session import EndCause, Session, SessionEnd, SessionEvent, SessionState
+from bot.phone.session import Session
 from bot.sip.dialogs import Dialog
 from bot.sip.messages import Request
 from bot.sip.rc import (
@@ -81,7 +82,7 @@ class InboundSession(Session):
         if self._answering.cancelled():
             raise CallEnded("the phone was stopped")
         self._answering.result()
-        await self._see_through(self._hear(), "audio of")
+        await self._life.see_through(self._hear(), f"audio of {self.call_id}")
 
     async def decline(self) -> None:
         """Refuse the call: the caller hears an announcement and does not reach voicemail.
@@ -113,7 +114,7 @@ class InboundSession(Session):
             OperationRefused, NoReply: the phone system did not accept.
         """
         self._require_ringing()
-        await self._while_alive(self._command(self._rc("a reply"), Command.START_REPLY))
+        await self._life.while_alive(self._command(self._rc("a reply"), Command.START_REPLY))
 
     async def reply(self, reply: Reply, timeout: float = 180.0) -> ReplyOutcome:
         """Have a text spoken to the caller instead of answering, and wait for the caller's choice.
@@ -147,6 +148,13 @@ class InboundSession(Session):
         else:
             super().handle(request)
 
+    def ack_received(self, invite: Request, ack: Request | None) -> None:
+        """Take the ACK for our 2xx to `invite`, or the news that it did not come. The first one answers the call."""
+        if ack is not None and self.state is SessionState.RINGING:
+            self._dialog.confirm()
+            self._move(SessionEvent.ANSWER)
+        super().ack_received(invite, ack)
+
     def processed(self) -> None:
         """Command 7 named us: when a CANCEL follows while it rings, somebody else has the call."""
         self._processed_elsewhere = self._answering is None and self._operation is None
@@ -171,7 +179,7 @@ class InboundSession(Session):
 
     async def _answer(self) -> None:
         try:
-            await self._exchange(self._invite)
+            await self._negotiation.exchange(self._invite)
         except (MalformedSdp, MediaFailed) as error:
             end = SessionEnd("us", "failed", 488, str(error))
             if self._line.pending(self._invite):
@@ -186,12 +194,6 @@ class InboundSession(Session):
                 raise CallEnded("the caller hung up while we answered") from error
             await self._bye(SessionEnd("network", "failed", 408, str(error)))
             raise
-        self._move(SessionEvent.ANSWER)
-
-    async def _acknowledgement(self, waiting: asyncio.Future[Request]) -> Request:
-        ack = await super()._acknowledgement(waiting)
-        self._dialog.confirm()
-        return ack
 
     async def _hang_up(self) -> None:
         """BYE when answered, after the ACK when that is under way (RFC 3261 §15), decline while it rings."""
@@ -215,12 +217,12 @@ class InboundSession(Session):
         self._require_ringing()
         rc = self._rc(f"`{cause}`")
         self._operation = cause
-        await self._see_through(self._taken_from_us(rc, command, cause, body), cause)
+        await self._life.see_through(self._taken_from_us(rc, command, cause, body), f"{cause} {self.call_id}")
 
     async def _taken_from_us(self, rc: RcMessage, command: Command, cause: EndCause, body: dict[str, str]) -> None:
         try:
-            await self._while_alive(self._command(rc, command, **body))
-            await asyncio.wait({self._ended}, timeout=self._line.limits.operation)
+            await self._life.while_alive(self._command(rc, command, **body))
+            await asyncio.wait({self._life.over}, timeout=self._line.limits.operation)
         except CallEnded:
             log.debug("CANCEL came before the reply to the command", call=self.call_id, command=command.name)
         finally:
@@ -267,7 +269,7 @@ class InboundSession(Session):
             log.warning("receive confirm failed: to-voicemail may not work", call=self.call_id, error=str(error))
 
     async def _limit_ringing(self) -> None:
-        await asyncio.wait({self._ended}, timeout=self._line.limits.ringing)
+        await asyncio.wait({self._life.over}, timeout=self._line.limits.ringing)
         if self.state is SessionState.RINGING and self._answering is None:
             self._respond(self._invite, 480)
             self._finish(SessionEnd("network", "cancelled", reason="it rang for too long"))
@@ -289,7 +291,7 @@ class InboundSession(Session):
             self._finish(SessionEnd("peer", "cancelled"))
 
     async def _expect_ack_after_cancel(self) -> None:
-        await asyncio.wait({self._ended}, timeout=self._line.limits.cancelled)
+        await asyncio.wait({self._life.over}, timeout=self._line.limits.cancelled)
         self.ack_received(self._invite, None)
 
     def _bye_received(self) -> None:

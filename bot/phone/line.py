@@ -19,8 +19,9 @@ from bot.sip.identity import Identity
 from bot.sip.messages import Request, Response, respond
 
 if TYPE_CHECKING:
+    from bot.phone.lifetime import SessionState
     from bot.phone.phone import Phone
-    from bot.phone.session import Session, SessionState
+    from bot.phone.session import Session
 
 __all__ = ["Line"]
 

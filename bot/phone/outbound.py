@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from bot.errors import BotError, CallEnded, CallFailed, MalformedSdp, MediaFailed
 from bot.log import get_logger
 from bot.phone.connection import Outcome
+from bot.phone.lifetime import SessionEnd, SessionEvent, SessionState
 from bot.phone.line import Line
-from bot.phone.session import SDP, Session, SessionEnd, SessionEvent, SessionState
+from bot.phone.negotiation import SDP
+from bot.phone.session import Session
 from bot.sip.dialogs import Dialog, DialogState
 from bot.sip.messages import Request, Response
 from bot.sip.transactions import cancel
@@ -88,7 +90,7 @@ class OutboundSession(Session):
             CallEnded: it was hung up before it went out.
         """
         try:
-            self._invite.body = await self._while_alive(self.media.create_offer())
+            self._invite.body = await self._life.while_alive(self.media.create_offer())
             outcomes = self._line.invite(self._invite)
         except BaseException:
             self._finish(SessionEnd("network", "failed", reason="the call did not go out"))
@@ -164,7 +166,7 @@ class OutboundSession(Session):
         self._move(SessionEvent.PROGRESS)
         if response.body:
             try:
-                await self._while_alive(self.media.apply_answer(response.body))
+                await self._life.while_alive(self.media.apply_answer(response.body))
             except CallEnded:
                 return
             except (MalformedSdp, MediaFailed) as error:
@@ -189,7 +191,7 @@ class OutboundSession(Session):
     async def _begin(self, response: Response) -> None:
         try:
             if response.body:
-                await self._while_alive(self.media.apply_answer(response.body))
+                await self._life.while_alive(self.media.apply_answer(response.body))
         except CallEnded:
             return
         except (MalformedSdp, MediaFailed) as error:

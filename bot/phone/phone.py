@@ -22,11 +22,12 @@ from bot.phone.events import (
     Unregistered,
 )
 from bot.phone.inbound import InboundSession
+from bot.phone.lifetime import SessionState
 from bot.phone.limits import PhoneLimits
 from bot.phone.line import Line
 from bot.phone.outbound import OutboundSession
 from bot.phone.replies import Replies
-from bot.phone.session import Session, SessionState
+from bot.phone.session import Session
 from bot.phone.sip_info import SipInfo
 from bot.phone.transport import Transport
 from bot.sip.messages import Request
@@ -109,7 +110,7 @@ class Phone:
         await self._end_upkeep()
         if self._line.connection is not None:
             await self._drop_connection(ConnectionFailed("the phone was started again"))
-        await self._come_up(self.sip_info.urls)
+        await self._come_up_anywhere()
         self._recover_calls()
         self._upkeep = asyncio.create_task(self._keep_up(), name=f"upkeep of phone {self.name}")
 
@@ -211,10 +212,27 @@ class Phone:
 
     # Coming up, staying up, going down.
 
-    async def _come_up(self, urls: tuple[str, ...]) -> None:
-        """Connect to the first of `urls` that can be reached, and register there."""
-        connection = await self._connect(urls)
+    async def _come_up_anywhere(self) -> None:
+        """Register at the proxy, or where that does not answer, at its backup. The first failure is told."""
+        failures: list[BotError] = []
+        for url in self.sip_info.urls:
+            try:
+                return await self._come_up(url)
+            except CertificateNotTrusted:
+                raise
+            except (ConnectionFailed, NoReply) as error:
+                log.warning("not registered", phone=self.name, url=url, error=str(error))
+                failures.append(error)
+        raise failures[0]
+
+    async def _come_up(self, url: str) -> None:
+        """Connect and register."""
+        transport = await Transport.open(url, ssl_context=self._ssl_context, limit=self._limits.connect)
+        connection = Connection(transport, self, name=self.name, limits=self._limits, sip_log=self._sip_log)
         self._line.connection = connection
+        if self._stopping:
+            await self._drop_connection(ConnectionFailed("the phone was stopped"))
+            raise ConnectionFailed("the phone was stopped")
         registration = Registration(self._line.identity, self._line.credentials, self._instance_id)
         self._registration = registration
         try:
@@ -224,20 +242,6 @@ class Phone:
             raise
         log.info("registered", phone=self.name, expires=registration.expires)
         self._emit(Registered(self, registration.expires))
-
-    async def _connect(self, urls: tuple[str, ...]) -> Connection:
-        failure: ConnectionFailed | None = None
-        for url in urls:
-            try:
-                transport = await Transport.open(url, ssl_context=self._ssl_context, limit=self._limits.connect)
-            except CertificateNotTrusted:
-                raise
-            except ConnectionFailed as error:
-                log.warning("no connection", phone=self.name, url=url, error=str(error))
-                failure = failure or error
-            else:
-                return Connection(transport, self, name=self.name, limits=self._limits, sip_log=self._sip_log)
-        raise failure or ConnectionFailed("no outbound proxy in the sip info")
 
     async def _register(self, connection: Connection, registration: Registration, effect: RegistrationEffect) -> None:
         """Send REGISTERs until the registrar has decided.
@@ -291,7 +295,7 @@ class Phone:
             await self._clock.sleep(self._rng.uniform(0.0, min(self._limits.backoff, 2.0**attempt)))
             urls = self.sip_info.urls
             try:
-                await self._come_up((urls[attempt % len(urls)],))
+                await self._come_up(urls[attempt % len(urls)])
             except BotError as error:
                 log.warning("still not registered", phone=self.name, attempt=attempt + 1, error=str(error))
                 if self._clock.monotonic() - down_since > self._limits.outage:

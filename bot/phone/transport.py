@@ -90,12 +90,9 @@ class Transport:
         except ConnectionClosed as error:
             raise ConnectionFailed(f"connection to {urlsplit(self.url).netloc} lost: {error}") from error
 
-    async def flush(self) -> None:
-        """Wait until everything that was sent is with the operating system."""
-        await self._outgoing.join()
-
     async def close(self) -> None:
-        """Close the WebSocket and the socket below; takes as long as the server's answer, at most a second."""
+        """Send what is waiting, then close the WebSocket and the socket below. The caller sets the limit."""
+        await self._outgoing.join()
         self._writer.cancel()
         await asyncio.wait({self._writer})
         await self._socket.close()

@@ -105,14 +105,6 @@ class Dialog:
         self.target = address_of(response.header("Contact")) or self.target
         self.routes = tuple(reversed(_record_route(response))) or self.routes
 
-    def owns(self, request: Request) -> bool:
-        """Whether a request from the peer belongs to this dialog: Call-ID and both tags (RFC 3261 §12.2.2)."""
-        return (request.call_id, request.from_tag, request.to_tag) == (
-            self.call_id,
-            self.remote_tag,
-            self.local_tag,
-        )
-
     def request(
         self,
         identity: Identity,

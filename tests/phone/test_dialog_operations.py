@@ -180,6 +180,27 @@ async def test_lost_audio_is_repaired_by_an_offer_with_new_ice(rig: Rig) -> None
     assert session.state is SessionState.ANSWERED
 
 
+async def test_a_repair_waits_for_the_offer_that_is_under_way(rig: Rig) -> None:
+    session, _ = await connected(rig)
+    await asyncio.sleep(0.1)
+    holding = asyncio.create_task(session.hold())
+    first = await rig.wire.request("INVITE")
+    rig.engine.sessions[0].lose()
+    rig.engine.sessions[0].lose()
+    await asyncio.sleep(0.1)
+    assert rig.wire.quiet
+    await rig.wire.reply(first, 200, body=ANSWER)
+    await rig.wire.request("ACK")
+    await holding
+    second = await rig.wire.request("INVITE")
+    assert "a=sendonly" in second.body
+    await rig.wire.reply(second, 200, body=ANSWER)
+    await rig.wire.request("ACK")
+    await asyncio.sleep(0.1)
+    assert rig.wire.quiet
+    assert session.state is SessionState.ANSWERED
+
+
 async def test_audio_that_cannot_be_repaired_ends_the_call(rig: Rig) -> None:
     session, _ = await connected(rig)
     await asyncio.sleep(0.1)

@@ -511,3 +511,16 @@ async def test_nonsense_on_the_wire_harms_nothing(rig: Rig) -> None:
         await rig.wire.socket.send(text)
     await rig.wire.socket.send(b"\xff\xfe\x00")
     await answered(rig)
+
+
+async def test_a_re_invite_right_behind_the_ack_is_one_of_an_answered_call(rig: Rig) -> None:
+    invite, session = await rig.ring()
+    answering = asyncio.create_task(session.answer())
+    response = await rig.wire.response(200, "INVITE")
+    again = rig.server.inside(invite, "INVITE", tag=response.to_tag, body=OFFER)
+    for message in (ack_of(invite, response), again):
+        await rig.wire.socket.send(str(message))
+    await rig.wire.response(100, "INVITE")
+    await rig.wire.send(ack_of(again, await rig.wire.response(200, "INVITE")))
+    await answering
+    assert session.state is SessionState.ANSWERED

@@ -194,6 +194,30 @@ async def test_the_backup_proxy_is_the_second_choice(server: SipServer) -> None:
     await rig.phone.stop()
 
 
+async def test_a_proxy_that_does_not_register_us_is_left_for_the_backup(server: SipServer) -> None:
+    async with SipServer() as silent:
+        silent.silent = True
+        rig = make_rig(
+            server, outbound_proxy=f"127.0.0.1:{silent.port}", outbound_proxy_backup=f"127.0.0.1:{server.port}"
+        )
+        await rig.start()
+        assert rig.phone.registered
+        await rig.phone.stop()
+
+
+async def test_stopping_a_phone_that_is_starting_ends_that(server: SipServer) -> None:
+    server.silent = True
+    rig = make_rig(server)
+    for pause in (0.0, 0.01, 1.0):
+        starting = asyncio.create_task(rig.phone.start())
+        await asyncio.sleep(pause)
+        await rig.phone.stop()
+        with pytest.raises(ConnectionFailed):
+            await starting
+        await asyncio.sleep(2)
+        assert not server.open_peers
+
+
 async def test_a_server_that_is_not_there_is_an_error_at_the_start(server: SipServer) -> None:
     rig = make_rig(server, outbound_proxy="127.0.0.1:1")
     with pytest.raises(ConnectionFailed, match=r"127\.0\.0\.1:1"):
