@@ -1,6 +1,6 @@
 """Outbound campaigns: whom to call and when, by the rules of the trade; what happens in a call is a flow."""
 
-from bot.campaigns.actions import opt_out_action
+from bot.campaigns.actions import KeepsOptOuts, opt_out_action
 from bot.campaigns.compliance import DialRules, Reason, Verdict, may_dial
 from bot.campaigns.contacts import Rejected
 from bot.campaigns.dialer import OnProgress, Progress, RunResult
@@ -18,6 +18,7 @@ __all__ = [
     "ContactReport",
     "DialRules",
     "FlowResult",
+    "KeepsOptOuts",
     "OnProgress",
     "PlacedCall",
     "Places",

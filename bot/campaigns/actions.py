@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from typing import Protocol
 
 from pydantic import Field
 
 from bot.actions import ActionContext, ActionSpec, Arguments, action
 from bot.campaigns.numbers import normalise
 from bot.errors import UserError
-from bot.store import DoNotCall
 
-__all__ = ["opt_out_action"]
-
+__all__ = ["KeepsOptOuts", "opt_out_action"]
 
 _WITHOUT_PLUS = re.compile(r"[1-9]\d{10,14}")
 """A number as the phone system shows callers: country code first, and no plus."""
@@ -22,7 +22,13 @@ class OptOutArguments(Arguments):
     number: str = Field("", description="whom not to call again; the other side of the call when empty")
 
 
-def opt_out_action(do_not_call: DoNotCall) -> ActionSpec:
+class KeepsOptOuts(Protocol):
+    """Where opt-outs go: the store's do-not-call list."""
+
+    async def add(self, number: str, added_at: datetime, source: str, /) -> object: ...
+
+
+def opt_out_action(do_not_call: KeepsOptOuts) -> ActionSpec:
     """`- opt_out`: the number goes on the do-not-call list at once, for every campaign."""
 
     @action("opt_out", main="number")

@@ -25,9 +25,13 @@ from bot.campaigns.progress import RETRY_AFTER, AttemptRules
 from bot.campaigns.window import DAYS, Day, Window
 from bot.durations import Duration
 from bot.schedule import TimeOfDay, When
-from bot.store import Disposition
+from bot.store import Contact, Disposition
 
-__all__ = ["Campaign", "CampaignFile", "Columns"]
+__all__ = ["OFFERED", "Campaign", "CampaignFile", "Columns"]
+
+
+OFFERED = ("number", "name", "campaign")
+"""The inputs that a flow can take whatever the columns of the list are."""
 
 
 def _country(code: str) -> str:
@@ -136,14 +140,20 @@ class CampaignFile(_Model):
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A campaign as it runs: what its file says, and where that file is."""
+    """A campaign as it runs: what its file says, where that is, and the inputs that its flow takes (None: any)."""
 
     settings: CampaignFile
     path: Path
+    inputs: frozenset[str] | None = None
 
     @property
     def name(self) -> str:
         return self.settings.campaign
+
+    def inputs_for(self, contact: Contact) -> dict[str, str]:
+        """What the flow is given for a contact: `OFFERED` and the columns of its row, as far as it takes them."""
+        offered = {**contact.fields, "number": contact.number, "name": contact.name, "campaign": self.name}
+        return {name: text for name, text in offered.items() if self.inputs is None or name in self.inputs}
 
     @property
     def list_path(self) -> Path:

@@ -126,10 +126,9 @@ class Placing(Generic[CallT]):
 
     async def _converse(self, call: CallT, contact: Contact) -> Outcome:
         answered_at = call.answered_at or self._clock.now()
-        inputs = {**contact.fields, "number": contact.number, "name": contact.name, "campaign": self._campaign.name}
         reason, opted_out = "", False
         try:
-            result = await self._run_flow(self._settings.flow, call, inputs)
+            result = await self._run_flow(self._settings.flow, call, self._campaign.inputs_for(contact))
             opted_out = result.values.get("opted_out") is True
             if result.outcome in ("failed", "skipped"):
                 reason = f"the flow {result.outcome}: {result.reason}"

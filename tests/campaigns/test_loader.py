@@ -10,8 +10,9 @@ import pytest
 from bot.campaigns import load_campaigns
 from bot.campaigns.contacts import read_contacts, read_numbers
 from bot.campaigns.window import Window
+from bot.flows.model import Flow, Input
 from bot.problems import FileProblems
-from bot.store import Disposition
+from bot.store import Contact, Disposition
 
 SHIPPED = Path(__file__).parents[2] / "flows" / "campaigns"
 GOOD = """\
@@ -21,11 +22,14 @@ list: {file: spring.csv, columns: {number: phone, consent: ok}}
 """
 
 
-def problems(folder: Path, text: str, flows: tuple[str, ...] = ("offer",)) -> list[tuple[int, int, str, str]]:
+OFFER = Flow("offer", "offer.yaml", ())
+
+
+def problems(folder: Path, text: str, flow: Flow = OFFER) -> list[tuple[int, int, str, str]]:
     (folder / "spring.csv").write_text("phone,ok\n")
     (folder / "spring.yaml").write_text(text)
     with pytest.raises(FileProblems) as caught:
-        load_campaigns(folder, flows=flows)
+        load_campaigns(folder, flows={"offer": flow})
     return [(one.line, one.column, one.message, one.hint) for one in caught.value.problems]
 
 
@@ -93,6 +97,22 @@ def test_a_mistake_has_its_place(tmp_path: Path, text: str, place: tuple[int, in
     assert (line, column) == place
     assert message in said
     assert hint in hinted
+
+
+def test_a_flow_is_given_what_it_takes_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "spring.csv").write_text("phone,ok,plan,shoe size\n")
+    (tmp_path / "spring.yaml").write_text(GOOD)
+    flow = Flow("offer", "offer.yaml", (), inputs={"plan": Input(required=True), "name": Input(required=True)})
+    campaign = load_campaigns(tmp_path, flows={"offer": flow})["spring"]
+    contact = Contact(1, "spring", "+16505550191", "Ada", fields={"plan": "gold", "shoe size": "7"})
+    assert campaign.inputs_for(contact) == {"name": "Ada", "plan": "gold"}
+
+
+def test_a_flow_that_needs_what_the_list_does_not_have_is_a_mistake(tmp_path: Path) -> None:
+    flow = Flow("offer", "offer.yaml", (), inputs={"plan": Input(required=True), "shop": Input(required=False)})
+    assert problems(tmp_path, GOOD, flow) == [
+        (2, 7, 'the flow needs "plan", and the list has no such column', 'there are "number", "name", "campaign"')
+    ]
 
 
 def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
