@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,12 @@ from rich.console import Console
 
 from bot.actions import ActionRegistry, ActionSpec, builtin_actions
 from bot.calls import Call, Calls, PlatformWatch, Watched
-from bot.campaigns import Campaigns, OnProgress, load_campaigns, report_tables
+from bot.campaigns import Campaigns, KeepsOptOuts, OnProgress, load_campaigns, opt_out_action, report_tables
 from bot.campaigns.numbers import normalise
 from bot.clock import Clock
 from bot.config import Config, PhoneSettings
 from bot.errors import BotError, ConfigError, RegistrationFailed
-from bot.flows import FlowEngine, FlowSet, RunResult, Trace
-from bot.flows import check as check_flows
+from bot.flows import FlowEngine, FlowSet, RunResult, Trace, read_folder
 from bot.log import get_logger
 from bot.media import MediaEngine, MediaOptions, Speech
 from bot.phone import Phone, SipInfo
@@ -132,12 +132,11 @@ async def open_bot(
         BotError: the platform, a phone or the database cannot be used; nothing is left behind.
     """
     async with AsyncExitStack() as stack:
-        plugins = load_plugins(config.plugins)
-        registry = actions_of(plugins)
-        flows = FlowSet.load(config.flows, registry, variables=config.vars)
-        campaign_files = load_campaigns(config.campaigns, flows=set(flows.flows))
         config.state.mkdir(parents=True, exist_ok=True)
         store = await stack.enter_async_context(await Store.open(config.database_url()))
+        plugins = load_plugins(config.plugins)
+        flows = FlowSet.load(config.flows, actions_of(plugins, store.do_not_call), variables=config.vars)
+        campaign_files = load_campaigns(config.campaigns, flows=flows.flows)
         media = await stack.enter_async_context(MediaEngine(media_options(config, platform)))
         calls = await stack.enter_async_context(Calls(clock, park_locations=config.park_locations, gate=why_not))
 
@@ -302,9 +301,10 @@ def media_options(config: Config, platform: Platform) -> MediaOptions:
     return MediaOptions(loopback=loopback, codecs=config.media.codecs, ice_timeout=config.media.ice_timeout)
 
 
-def actions_of(plugins: Plugins) -> ActionRegistry:
-    """The built-in actions and those of the plugins."""
+def actions_of(plugins: Plugins, do_not_call: KeepsOptOuts) -> ActionRegistry:
+    """Every action that flows can use: the built-in ones, that of campaigns, and those of the plugins."""
     registry = builtin_actions()
+    registry.add(opt_out_action(do_not_call))
     plugins.add_actions(ActionSpec, registry.add)
     return registry
 
@@ -319,15 +319,15 @@ class FileReport:
 
 def check_files(config: Config, folder: Path | None = None) -> FileReport:
     """Check plugins, flows and campaigns; of a `folder` that is named, its flows alone."""
-    registry = actions_of(load_plugins(config.plugins))
-    flows = folder or config.flows
-    problems = check_flows(flows, registry, variables=config.vars)
-    checked = len(list(flows.rglob("*.y*ml")))
+    registry = actions_of(load_plugins(config.plugins), _Nobody())
+    flows, problems, checked = read_folder(folder or config.flows, registry, config.vars)
     if folder is None:
         try:
-            load_campaigns(config.campaigns)
+            load_campaigns(config.campaigns, flows=flows)
         except FileProblems as found:
             problems = [*problems, *found.problems]
+    if not problems:
+        return FileReport((), f"No mistakes in {checked} files.")
     return FileReport(tuple(problems), format_problems(problems, checked=checked))
 
 
@@ -377,7 +377,10 @@ async def show_campaign(config: Config, name: str, out: Console) -> int:
 
 
 class _Nobody:
-    """Places no calls: for commands that only read."""
+    """Places no calls and keeps no opt-outs: for commands that only read."""
+
+    async def add(self, number: str, added_at: datetime, source: str) -> object:
+        raise ConfigError(f"nothing is kept here, so {number} is not either")
 
     async def dial(self, number: str, *, phone: str = "", caller_id: str = "") -> Call:
         raise ConfigError(f"nothing is dialled here, so {number} is not either")

@@ -39,7 +39,7 @@ class Story:
         call, data = event.call, event.data
         who = call.id if call else str(data.get("agent") or data.get("phone") or data.get("location") or "bot")
         match event.name:
-            case "call.ringing" if call and call.direction == "inbound":
+            case "call.ringing" if call:
                 asks = (
                     " and asks to be answered" if "auto answer" in call.headers.get("Alert-Info", "").lower() else ""
                 )
@@ -48,7 +48,7 @@ class Story:
                 self.say(who, text, at=event.at, style="cyan")
             case "call.dialling" if call:
                 self.say(who, f"{call.phone} dials {_party(call.callee)}", at=event.at, style="cyan")
-            case "call.ringing":
+            case "call.alerting":
                 self.say(who, "it rings", at=event.at)
             case "call.answered" if call:
                 self.say(who, f"answered{_evidence(call)}", at=event.at, style="green")

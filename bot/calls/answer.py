@@ -7,7 +7,7 @@ come back are listened for, and then speech: `AnswerWatch` is fed frame by frame
 from __future__ import annotations
 
 from bot.calls.state import Disposition
-from bot.media import FRAME_SECONDS, Pcm
+from bot.media import Pcm
 from bot.media.progress import CallProgress, Progress
 
 __all__ = ["RINGBACK_GAP", "AnswerWatch"]
@@ -25,11 +25,10 @@ _REFUSALS: dict[Progress, Disposition] = {
 class AnswerWatch:
     """Follows the audio of one outbound call until it is answered or refused."""
 
-    __slots__ = ("_detector", "_since_ringback", "answered", "refused", "ringing")
+    __slots__ = ("_detector", "answered", "refused", "ringing")
 
     def __init__(self) -> None:
         self._detector = CallProgress()
-        self._since_ringback = 0.0
         self.ringing = False
         self.answered = False
         self.refused: Disposition | None = None
@@ -41,7 +40,7 @@ class AnswerWatch:
         found = self._detector.feed(frame)
         kind = found.kind if found else None
         if kind is Progress.RINGBACK:
-            self.ringing, self._since_ringback = True, 0.0
+            self.ringing = True
             return "ringback"
         if kind is not None and kind in _REFUSALS:
             self.refused = _REFUSALS[kind]
@@ -49,8 +48,7 @@ class AnswerWatch:
         if kind is Progress.SPEECH_START:
             self.answered = True
             return "speech"
-        self._since_ringback += FRAME_SECONDS
-        if self.ringing and self._since_ringback > RINGBACK_GAP:
+        if self.ringing and self._detector.since_tone > RINGBACK_GAP:
             self.answered = True
             return "ringback stopped"
         return None

@@ -366,4 +366,5 @@ class Call:
             self.ended_at = now
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
-        self._publish(Event(f"call.{new.value}", now, self, data))
+        name = "alerting" if new is CallState.RINGING else new.value
+        self._publish(Event(f"call.{name}", now, self, data))

@@ -14,7 +14,8 @@ __all__ = ["EVENT_NAMES", "Event", "Listener"]
 
 EVENT_NAMES: Mapping[str, str] = {
     "call.dialling": "we placed a call",
-    "call.ringing": "a call rings at us, or ours rings at the other side",
+    "call.alerting": "a call that we placed rings at the other side, as far as can be told",
+    "call.ringing": "a call rings at us",
     "call.answered": "the call was really answered",
     "call.digit": "the other side pressed a key: digit",
     "call.ended": "the call is over: cause, by, disposition",

@@ -175,6 +175,11 @@ class CallProgress:
             return ProgressEvent(Progress.SPEECH_END, round(seconds, 2))
         return None
 
+    @property
+    def since_tone(self) -> float:
+        """Seconds since a network tone was last heard; since the beginning, when none was."""
+        return self._other * FRAME_SECONDS
+
     def _tone_heard(self, frame: Pcm, band: int) -> ProgressEvent | None:
         if self._tone and band != self._last_band:
             # The steps of an intercept sequence follow each other without a gap.
