@@ -40,7 +40,7 @@ async def wait_for(ctx: ActionContext, args: WaitForArguments) -> dict[str, obje
     What happened since the run began, and was not waited for yet, counts: a key pressed during a prompt is not lost.
     """
     event = await ctx.wait_event(args.event, args.model_extra or {})
-    return {"name": event.name, **event.data}
+    return {"kind": event.name, **event.data}
 
 
 class ScheduleArguments(Arguments):

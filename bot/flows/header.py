@@ -156,7 +156,7 @@ def _first_scope(reading: Reading, specs: list[EventSpec], inputs: dict[str, Inp
         calls = {spec.has_call for spec in specs}
         state: CallState = "perhaps" if len(calls) > 1 else "there" if True in calls else "gone"
         return Scope(records, state)
-    roots: dict[str, Shape] = {"call": CALL, "caller": PARTY, "callee": PARTY, "event": Record({"name": VALUE})}
+    roots: dict[str, Shape] = {"call": CALL, "caller": PARTY, "callee": PARTY, "event": Record({"kind": VALUE})}
     return Scope((Record({**COMMON, **roots, **more}, "a flow that is run by name"),), "perhaps")
 
 

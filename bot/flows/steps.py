@@ -107,6 +107,8 @@ def _read_action(reading: Reading, node: MappingNode, entry: Entry, scope: Scope
     if mistake:
         reading.say(entry.key.mark, mistake)
     shape: Shape = EVENTS[event].details if event in EVENTS else shape_of(spec.result)
+    if isinstance(shape, Record) and not shape.what:
+        shape = Record(shape.fields, f'the result of "{spec.name}"')
     common = _read_modifiers(reading, node, entry.key, scope, shape)
     if spec.keys_are_names:
         for name in arguments:

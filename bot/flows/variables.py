@@ -139,7 +139,7 @@ class Variables(Mapping[str, object]):
             self._roots["agent"] = lambda: agent_values(self._calls.agents.get(extension) or AgentState(extension))
 
     def _event_values(self) -> dict[str, object]:
-        return {"name": self._event.name, **self._event.data} if self._event else {"name": ""}
+        return {"kind": self._event.name, **self._event.data} if self._event else {"kind": ""}
 
     def _line(self) -> dict[str, object]:
         """Whether the phone of the run's call is in another call."""

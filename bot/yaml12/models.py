@@ -120,7 +120,7 @@ def _explain(
         elif kind == "missing":
             yield _key_mark(node, location[:-1]).problem(f'"{location[-1]}" is missing')
         elif id(found) not in open_at:
-            problem = _wrong_value(found, detail)
+            problem = _wrong_value(found, model, detail)
             if (problem.line, problem.column) not in told:
                 told.add((problem.line, problem.column))
                 yield problem
@@ -162,7 +162,7 @@ def _key_mark(node: Node, location: Location) -> Mark:
     return first.mark
 
 
-def _wrong_value(node: Node, detail: ErrorDetails) -> Problem:
+def _wrong_value(node: Node, model: type[BaseModel], detail: ErrorDetails) -> Problem:
     context: dict[str, Any] = detail.get("ctx") or {}
     kind = detail["type"]
     if isinstance(node, Scalar) and "offset" in context:
@@ -179,12 +179,33 @@ def _wrong_value(node: Node, detail: ErrorDetails) -> Problem:
         return mark.problem("this must be text", f'put quotes around it: "{node.text}"')
     if isinstance(node, Scalar) and node.value is None and kind in _WORDS:
         return mark.problem("a value is missing here", _WORDS[kind])
+    if kind == "string_pattern_mismatch":
+        return mark.problem(
+            f'"{getattr(node, "text", "")}" is not possible here', hint or _described(model, detail["loc"])
+        )
     message = _WORDS.get(kind) or detail["msg"].removeprefix("Value error, ").replace("Input should", "this should")
     return mark.problem(message, hint)
 
 
+def _described(model: type[BaseModel], location: Location) -> str:
+    """The description of the field at a location."""
+    for candidate in _models_at(model, location[:-1]):
+        for name, field in candidate.model_fields.items():
+            if (field.alias or name) == location[-1]:
+                return field.description or ""
+    return ""
+
+
 def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
-    """The keys that a model knows at a location, for suggestions; best effort through containers and unions."""
+    """The keys that a model knows at a location, for suggestions."""
+    known: list[str] = []
+    for candidate in _models_at(model, location):
+        known += [field.alias or name for name, field in candidate.model_fields.items()]
+    return list(dict.fromkeys(known))
+
+
+def _models_at(model: type[BaseModel], location: Location) -> list[type[BaseModel]]:
+    """The models that a location can belong to: best effort through containers and unions."""
     models: list[type[BaseModel]] = [model]
     for part in location:
         deeper: list[type[BaseModel]] = []
@@ -194,10 +215,7 @@ def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
                 deeper += _models_in(fields[str(part)].annotation)
         named = [candidate for candidate in models if candidate.__name__ == part]
         models = deeper or named or models
-    known: list[str] = []
-    for candidate in models:
-        known += [field.alias or name for name, field in candidate.model_fields.items()]
-    return list(dict.fromkeys(known))
+    return models
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

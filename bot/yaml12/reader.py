@@ -106,14 +106,15 @@ class _Stop(Exception):
 
 @dataclass(slots=True)
 class _Open:
-    """A mapping or list that is being read. `key` waits for its value; `skip` says that the key was no key."""
+    """A mapping or list that is being read. `key` waits for its value."""
 
     mark: Mark
     entries: dict[str, Entry] | None
     items: list[Node] = field(default_factory=list)
     key: Scalar | None = None
-    skip: bool = False
     expects_key: bool = True
+    unquoted: bool = False
+    """It is no mapping at all, but a `{{ template }}` without its quotes."""
 
 
 class _Builder:
@@ -163,11 +164,10 @@ class _Builder:
             raise _Stop
         parent = self._stack[-1] if self._stack else None
         if parent is not None and parent.entries is not None and parent.expects_key:
-            if self.source.line(mark.line)[mark.column - 1 :].startswith("{") and (
-                self.source.line(mark.line)[mark.column - 2 : mark.column] == "{{"
-            ):
+            if self.source.line(mark.line)[mark.column - 2 : mark.column] == "{{":
                 template = Mark(self.source, mark.line, mark.column - 1, 2)
                 self._say(template, "a template needs quotes around it", 'write "{{ … }}"')
+                parent.unquoted = True
             else:
                 self._say(mark, "a key must be text")
         mapping = isinstance(event, yaml.MappingStartEvent)
@@ -175,7 +175,9 @@ class _Builder:
 
     def _close(self) -> None:
         done = self._stack.pop()
-        if done.entries is not None:
+        if done.unquoted:
+            self._add(Scalar(done.mark, "template", "template", True, done.mark.line))
+        elif done.entries is not None:
             if done.key is not None:  # the text broke off between a key and its value
                 done.entries.setdefault(done.key.text, Entry(done.key, Scalar(done.key.mark, "", None)))
             self._add(Mapping(done.mark, done.entries))
@@ -192,7 +194,6 @@ class _Builder:
         elif parent.expects_key:
             parent.expects_key = False
             parent.key = node if isinstance(node, Scalar) else None
-            parent.skip = parent.key is None
         else:
             parent.expects_key = True
             if parent.key is not None:
