@@ -16,7 +16,7 @@ from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Page, Route, async_playwright
 
-__all__ = ["Chromium", "DrivenPage", "Missing", "launch", "package_file"]
+__all__ = ["Chromium", "DrivenPage", "Missing", "Scripts", "launch", "package_file"]
 
 HERE = Path(__file__).parent
 ORIGIN = "http://localhost/"  # a secure context without a certificate; every request is routed, nobody listens there
@@ -71,8 +71,12 @@ def chromium_binary() -> str:
     raise Missing("no Chromium: install Debian's package `chromium`, or set CHROMIUM to its path")
 
 
+Scripts = tuple[Path | str, ...]
+"""Files, or source text."""
+
+
 class DrivenPage:
-    """One page of its own context with the scripts in it; fails the test on any uncaught error in the page."""
+    """One page, in a context of its own."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -83,6 +87,15 @@ class DrivenPage:
 
     def _keep(self, message: ConsoleMessage) -> None:
         self.console.append(message.text)
+
+    async def load(self) -> None:
+        self.errors.clear()
+        self.console.clear()
+        await self._page.goto(ORIGIN)
+
+    async def unload(self) -> None:
+        """Ends the document, and with it its sockets, calls and sound."""
+        await self._page.goto("about:blank")
 
     async def run(self, expression: str, argument: Any = None, *, limit: float = STEP_LIMIT) -> Any:
         """Evaluate in the page; a promise is awaited, at most `limit` seconds."""
@@ -103,14 +116,30 @@ class DrivenPage:
 
 
 class Chromium:
-    """The running browser, and its open pages."""
+    """The running browser. Its pages are used again, each time with a fresh document: a new one costs a process."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
+        self._idle: dict[Scripts, list[DrivenPage]] = {}
 
     @contextlib.asynccontextmanager
-    async def page(self, scripts: Sequence[Path | str]) -> AsyncIterator[DrivenPage]:
-        """An empty page with `scripts` (files, or source text) loaded in that order; closed on the way out."""
+    async def page(self, scripts: Scripts) -> AsyncIterator[DrivenPage]:
+        """A page with `scripts` loaded in that order; on the way out all that it did is torn down.
+
+        Raises:
+            AssertionError: something failed in the page, and nobody caught it there.
+        """
+        idle = self._idle.setdefault(scripts, [])
+        page = idle.pop() if idle else await self._new_page(scripts)
+        await page.load()
+        try:
+            yield page
+        finally:
+            await page.unload()
+        assert not page.errors, f"errors in the page: {page.errors}"
+        idle.append(page)
+
+    async def _new_page(self, scripts: Scripts) -> DrivenPage:
         files = {f"{index}.js": script for index, script in enumerate(scripts)}
         tags = "".join(f'<script src="/{name}"></script>' for name in files)
         html = f"<!doctype html><meta charset=utf-8><title>interop</title>{tags}"
@@ -127,15 +156,8 @@ class Chromium:
                 await route.fulfill(body=html, content_type="text/html; charset=utf-8")
 
         context = await self._browser.new_context(ignore_https_errors=True)
-        try:
-            page = await context.new_page()
-            driven = DrivenPage(page)
-            await context.route(f"{ORIGIN}**", serve)
-            await page.goto(ORIGIN)
-            yield driven
-            assert not driven.errors, f"errors in the page: {driven.errors}"
-        finally:
-            await context.close()
+        await context.route(f"{ORIGIN}**", serve)
+        return DrivenPage(await context.new_page())
 
 
 @contextlib.asynccontextmanager

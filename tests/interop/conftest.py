@@ -6,16 +6,15 @@ Without Chromium or the npm packages these tests are skipped, and say so; in CI 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
 import pytest_asyncio
 
 from tests.interop import jssip, peer, webphone
-from tests.interop.browser import Chromium, DrivenPage, Missing, launch
+from tests.interop.browser import Chromium, DrivenPage, Missing, Scripts, launch
 from tests.interop.jssip import JsSipPage
 from tests.interop.webphone import OpenPhonePage, PhonePage
 
@@ -27,7 +26,7 @@ def not_here(missing: Missing) -> NoReturn:
     pytest.skip(str(missing))
 
 
-def present(scripts: Callable[[], Sequence[Path | str]]) -> Sequence[Path | str]:
+def present(scripts: Callable[[], Scripts]) -> Scripts:
     """The scripts of a page whose package is installed; skips or fails otherwise."""
     try:
         return scripts()

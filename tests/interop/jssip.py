@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.interop.browser import HERE, DrivenPage
+from tests.interop.browser import HERE, DrivenPage, Scripts
 from tests.interop.commonjs import bundle
 from tests.interop.sound import Samples
 
 __all__ = ["JsSipCall", "JsSipPage", "scripts"]
 
 
-def scripts() -> tuple[Path | str, ...]:
+def scripts() -> Scripts:
     """What a page of this kind loads.
 
     Raises:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tests.interop.browser import HERE, DrivenPage
+from tests.interop.browser import HERE, DrivenPage, Scripts
 from tests.interop.sound import Samples
 
 __all__ = ["SCRIPTS", "Peer"]
 
-SCRIPTS = (HERE / "pages/audio.js", HERE / "pages/peer.js")
+SCRIPTS: Scripts = (HERE / "pages/audio.js", HERE / "pages/peer.js")
 
 
 class Peer:

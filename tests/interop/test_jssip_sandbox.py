@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from bot.sandbox.options import SandboxOptions
-from bot.sandbox.sandbox import Sandbox
+from bot.sandbox import Sandbox, SandboxOptions
 from tests.interop.jssip import JsSipPage
 from tests.interop.sound import hears, hears_instead
 from tests.interop.webphone import OpenPhonePage, PhonePage

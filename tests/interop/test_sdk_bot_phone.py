@@ -11,8 +11,7 @@ import pytest_asyncio
 from bot.clock import Clock
 from bot.media import MediaEngine, MediaOptions, PcmSource
 from bot.phone import InboundSession, IncomingCall, Phone, PhoneEvent, Session, SessionState, SipInfo
-from bot.sandbox.options import SandboxOptions
-from bot.sandbox.sandbox import Sandbox
+from bot.sandbox import Sandbox, SandboxOptions
 from bot.sip.rc import Reply
 from tests.interop.sound import Ear, hears, hears_instead, hears_nothing, level, tone
 from tests.interop.webphone import OpenPhonePage, PageCall, PhonePage

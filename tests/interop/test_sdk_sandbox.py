@@ -11,8 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Error as PageError
 
-from bot.sandbox.options import SandboxOptions
-from bot.sandbox.sandbox import Sandbox
+from bot.sandbox import Sandbox, SandboxOptions
 from tests.interop.exchanges import (
     ACKNOWLEDGED,
     CANCELLED,

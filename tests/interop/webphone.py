@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.interop.browser import HERE, DrivenPage, package_file
+from tests.interop.browser import HERE, DrivenPage, Scripts, package_file
 from tests.interop.sound import Samples
 from tests.interop.wire import Frame, dialog, labels
 
 __all__ = ["OpenPhonePage", "PageCall", "PhonePage", "scripts"]
 
 
-def scripts() -> tuple[Path, ...]:
+def scripts() -> Scripts:
     """What a page of this kind loads.
 
     Raises:
