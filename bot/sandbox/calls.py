@@ -106,7 +106,7 @@ class Call:
         if leg in self.legs:
             self.legs.remove(leg)
         if leg.party.status is not PartyStatus.VOICEMAIL:
-            self.move(leg.party, PartyStatus.DISCONNECTED, leg.end.value if leg.end else "")
+            self.move(leg.party, PartyStatus.DISCONNECTED, "Cancelled" if leg.end is LegEnd.CANCELLED else "")
 
     def adopt(self, leg: BaseLeg, party: Party) -> None:
         """Take a leg of another call over as `party` of this one."""

@@ -18,7 +18,8 @@ class SandboxEvent:
 
     Kinds: registered, unregistered, call.placed, call.ringing, call.answered, call.held, call.resumed, call.ended,
     call.refused, call.transferred, reply.sent, reply.heard, reply.closed, voicemail.kept, queue.entered,
-    park.parked, park.retrieved, park.refused, supervision.joined, supervision.refused, takeover.done, digit.
+    park.parked, park.retrieved, park.refused, supervision.joined, supervision.refused, takeover.done, digit,
+    call.forwarded, recording.start, recording.stop, refused (a registration).
     """
 
     kind: str

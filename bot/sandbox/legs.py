@@ -37,6 +37,12 @@ class Refused:
 
     status: int
 
+    @property
+    def reason(self) -> str:
+        """`parties[].status.reason` of the party that refused."""
+        reasons = {404: "InvalidNumber", 480: "NoAnswer", 486: "TargetBusy", 600: "TargetBusy"}
+        return reasons.get(self.status, "Rejected")
+
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:

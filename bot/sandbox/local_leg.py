@@ -126,7 +126,9 @@ class LocalLeg(BaseLeg):
     async def reject(self, status: int = 486) -> None:
         self._check()
         if self.state is LegState.RINGING:
-            self.decide(Refused(status))
+            refused = Refused(status)
+            self.decide(refused)
+            self.call.move(self.party, PartyStatus.DISCONNECTED, refused.reason)
             self.finish(LegEnd.REFUSED, by_us=True)
 
     async def hangup(self) -> None:

@@ -41,11 +41,11 @@ class PartyStatus(enum.Enum):
 
 _S = PartyStatus
 MOVES: dict[PartyStatus, frozenset[PartyStatus]] = {
-    _S.SETUP: frozenset({_S.PROCEEDING, _S.ANSWERED, _S.VOICEMAIL, _S.DISCONNECTED}),
-    _S.PROCEEDING: frozenset({_S.ANSWERED, _S.VOICEMAIL, _S.DISCONNECTED}),
+    _S.SETUP: frozenset({_S.PROCEEDING, _S.ANSWERED, _S.HOLD, _S.VOICEMAIL, _S.DISCONNECTED}),
+    _S.PROCEEDING: frozenset({_S.ANSWERED, _S.HOLD, _S.VOICEMAIL, _S.DISCONNECTED}),
     _S.ANSWERED: frozenset({_S.HOLD, _S.PARKED, _S.DISCONNECTED}),
     _S.HOLD: frozenset({_S.ANSWERED, _S.PARKED, _S.DISCONNECTED}),
-    _S.PARKED: frozenset({_S.ANSWERED, _S.DISCONNECTED}),
+    _S.PARKED: frozenset({_S.ANSWERED, _S.HOLD, _S.DISCONNECTED}),
     _S.VOICEMAIL: frozenset({_S.DISCONNECTED}),
     _S.DISCONNECTED: frozenset(),
 }

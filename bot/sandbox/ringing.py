@@ -29,7 +29,10 @@ async def ring(
         for leg in legs:
             leg.ring()
         decided = await _first_decision(call, legs, seconds, refusals)
-        if decided is not None and isinstance(decided[1], Accepted):
+        if decided is None:
+            for leg in legs:
+                call.move(leg.party, PartyStatus.DISCONNECTED, "NoAnswer")
+        elif isinstance(decided[1], Accepted):
             winner = decided[0]
             call.note("call.answered", winner.party.number)
         return decided
@@ -61,7 +64,8 @@ async def _first_decision(
                 if not isinstance(verdict, refusals):
                     return leg, verdict
                 refusal = leg, verdict
-                call.move(leg.party, PartyStatus.DISCONNECTED, "Busy")
+                reason = verdict.reason if isinstance(verdict, Refused) else "Rejected"
+                call.move(leg.party, PartyStatus.DISCONNECTED, reason)
         return None if waiting else refusal
     finally:
         for task in replying.values():

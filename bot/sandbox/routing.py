@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.errors import CallEnded
 from bot.log import get_logger
-from bot.media import busy, sit
+from bot.media import busy, reorder, sit
 from bot.sandbox.calls import Call, HungUp, Park, Replace, Transfer, converse
 from bot.sandbox.legs import Accepted, BaseLeg, Refused
 from bot.sandbox.model import Extension, ParkLocation, Queue
@@ -120,11 +120,12 @@ async def _connect_outside(call: Call, caller: BaseLeg, outside: Outside) -> Bas
         caller.connected()
         return leg
     if decided and decided[1] == Refused(NOT_FOUND):
-        call.note("call.refused", number, reason="not in service")
+        call.note("call.refused", number, reason=leg.party.reason)
         await caller.play(sit())
         await call.switch.announcer.say(caller, "The number you have dialled is not in service.")
         return None
-    call.note("call.refused", number, reason="busy" if decided else "no answer")
-    caller.set_background(busy())
-    await asyncio.sleep(options.busy_time)
+    call.note("call.refused", number, reason=leg.party.reason)
+    if decided:
+        caller.set_background(busy() if leg.party.reason == "TargetBusy" else reorder())
+        await asyncio.sleep(options.busy_time)
     return None

@@ -51,7 +51,7 @@ async def test_a_busy_number_gives_a_tone_and_then_a_goodbye(sandbox: Sandbox) -
         call = await phone.call(busy.number)
         session = sandbox.switch.sessions[call.session_id]
         await asyncio.sleep(3)
-        assert session.parties[1].status is PartyStatus.DISCONNECTED
+        assert (session.parties[1].status, session.parties[1].reason) == (PartyStatus.DISCONNECTED, "TargetBusy")
         assert "BYE" not in phone.log
         await phone.expect("BYE")
         assert "MESSAGE 2" not in phone.log
@@ -140,3 +140,25 @@ async def test_two_calls_are_placed_at_the_same_time(sandbox: Sandbox, ada: Pers
         await phone.expect("200 INVITE")
         await phone.expect("200 INVITE")
         assert len(sandbox.switch.sessions) == 2
+
+
+async def test_a_number_where_nobody_answers_rings_out(sandbox: Sandbox, ada: Person) -> None:
+    ada.answers = False
+    async with raw_phone(sandbox, "101") as phone:
+        call = await phone.call(ada.number)
+        party = sandbox.switch.sessions[call.session_id].parties
+        await asyncio.sleep(59)
+        assert party[1].status is PartyStatus.PROCEEDING
+        await phone.expect("BYE")
+        assert party[1].reason == "NoAnswer"
+
+
+async def test_a_call_that_is_put_on_hold_before_it_is_answered_is_on_hold_afterwards(
+    sandbox: Sandbox, ada: Person
+) -> None:
+    async with raw_phone(sandbox, "101") as phone:
+        call = await phone.call(ada.number)
+        await call.reinvite("sendonly")
+        await asyncio.sleep(3)
+        assert sandbox.switch.sessions[call.session_id].parties[0].status is PartyStatus.HOLD
+        await call.hangup()
