@@ -4,7 +4,7 @@ What it stands on, and tests/media/test_aiortc.py checks one by one:
 
 - `aioice.Connection.get_component_candidates` takes the addresses to gather on: aioice itself skips 127.0.0.1,
   and waits five seconds for a STUN server that does not answer.
-- `aioice.Connection.data_received` gets every datagram that is not STUN, synchronously.
+- `aioice.ice.StunProtocol.datagram_received` gets every datagram, synchronously, and may be replaced in an instance.
 - `aioice.Connection._nominated` maps component 1 to the pair in use (`protocol.transport`, `remote_addr`).
 - `RTCIceGatherer._connection` may be replaced before anything was gathered.
 - `RTCDtlsTransport` needs only `_recv`, `_send` and `role` of its ICE transport, and keeps its SRTP contexts in
@@ -71,6 +71,8 @@ class _Connection(aioice.Connection):
         self._our_stun_server = stun_server
         self._loopback = loopback
         self._sink = sink
+        self._shared = False
+        """Whether another peer may send to our sockets too."""
         self._stun_queries: list[asyncio.Task[tuple[aioice.Candidate, None]]] = []
 
     async def get_component_candidates(
@@ -79,6 +81,7 @@ class _Connection(aioice.Connection):
         if self._loopback:
             addresses = ["127.0.0.1"]
         candidates = await super().get_component_candidates(component, addresses, timeout)
+        self._listen()
         return candidates + await self._reflexive_candidates()
 
     async def _reflexive_candidates(self) -> list[aioice.Candidate]:
@@ -102,25 +105,34 @@ class _Connection(aioice.Connection):
             query.cancel()
 
     def data_received(self, data: bytes, component: int) -> None:
-        self._sink(data)
+        """What looked like STUN and is none. aioice would keep it for ever."""
 
     def take_sockets(self, other: _Connection) -> None:
         """Moves the sockets and candidates of `other` here. What its peer still sends is not for us."""
         self._protocols, other._protocols = other._protocols, []
         for protocol in self._protocols:
             protocol.receiver = self
-            screened = functools.partial(self._screen, protocol.datagram_received)
-            protocol.datagram_received = screened  # type: ignore[method-assign]
+        self._shared = True
+        self._listen()
         self._local_candidates = other.local_candidates
         self._local_candidates_start = self._local_candidates_end = True
 
-    def _screen(
-        self, receive: Callable[[bytes, tuple[str, int]], None], data: bytes, source: tuple[str, int]
+    def _listen(self) -> None:
+        for protocol in self._protocols:
+            stun_received = functools.partial(aioice.ice.StunProtocol.datagram_received, protocol)
+            protocol.datagram_received = functools.partial(self._sort, stun_received)  # type: ignore[method-assign]
+
+    def _sort(
+        self, stun_received: Callable[[bytes, tuple[str, int]], None], data: bytes, source: tuple[str, int]
     ) -> None:
-        """Lets STUN through, which proves where it belongs, and else only what comes from our peer's addresses."""
-        known = ((each._network_host, each.port) for each in self._remote_candidates)
-        if data[:1] < b"\x04" or source[:2] in known:
-            receive(data, source)
+        """STUN (RFC 7983 7) to aioice, which would else try to read each audio packet as such; the rest to us."""
+        if data[:1] < b"\x04":
+            stun_received(data, source)
+        elif not self._shared or self._from_our_peer(source):
+            self._sink(data)
+
+    def _from_our_peer(self, source: tuple[str, int]) -> bool:
+        return any((each._network_host, each.port) == source[:2] for each in self._remote_candidates)
 
 
 class IceLink:

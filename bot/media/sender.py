@@ -19,6 +19,8 @@ __all__ = ["Sender", "check_digits"]
 
 _END_PACKETS = 3
 """Each event's last packet is sent this often, as RFC 4733 2.5.1.4 asks."""
+_FADE_OUT_FRAMES = 10
+"""Frames of silence after which a codec with a memory gives the same payload for each further one, near enough."""
 _PAUSE_SECONDS = 1.0
 """How long a comma lasts."""
 
@@ -99,6 +101,7 @@ class Sender:
         self._payload_type = 0
         self._encoder: Encoder | None = None
         self._silence = b""
+        self._silent_frames = 0
         self._event_payload_type: int | None = None
         self._marker = True
         self.source: Source | None = None
@@ -112,8 +115,7 @@ class Sender:
         """What was agreed; may change in the middle of a call."""
         if codec is not self._codec:
             self._codec, self._encoder = codec, codec.encoder()
-            # G.711 has no memory: silence needs to be encoded only once.
-            self._silence = self._encoder.encode(SILENCE) if codec.clock_rate == 8000 else b""
+            self._silence, self._silent_frames = b"", 0
         self._payload_type = payload_type
         self._event_payload_type = event_payload_type
 
@@ -151,13 +153,21 @@ class Sender:
 
     def _send_audio(self, frame: Pcm | None) -> None:
         assert self._encoder is not None
-        if frame is None or self.muted:
-            payload = self._silence or self._encoder.encode(SILENCE)
+        if frame is None or frame is SILENCE or self.muted:
+            payload = self._silence_payload()
         else:
-            payload = self._encoder.encode(frame)
+            payload, self._silent_frames = self._encoder.encode(frame), 0
         if payload:
             self._send(self._payload_type, self._timestamp, payload, self._marker)
             self._marker = False
+
+    def _silence_payload(self) -> bytes:
+        """Encoded until a codec with a memory has faded out, then sent again and again."""
+        assert self._encoder is not None
+        self._silent_frames += 1
+        if self._silent_frames <= _FADE_OUT_FRAMES or not self._silence:
+            self._silence = self._encoder.encode(SILENCE)
+        return self._silence
 
     def _send(self, payload_type: int, timestamp: int, payload: bytes, marker: bool) -> None:
         packet = pack_rtp(RtpPacket(payload_type, self._sequence, timestamp, self.ssrc, payload, marker))

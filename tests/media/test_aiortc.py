@@ -30,12 +30,14 @@ def test_gathering_takes_the_addresses_as_an_argument() -> None:
     assert list(parameters) == ["self", "component", "addresses", "timeout"]
 
 
-async def test_datagrams_reach_one_method_of_the_connection() -> None:
-    assert list(inspect.signature(aioice.Connection.data_received).parameters) == ["self", "data", "component"]
+async def test_datagrams_reach_one_method_that_can_be_replaced() -> None:
+    assert list(inspect.signature(aioice.ice.StunProtocol.datagram_received).parameters) == ["self", "data", "addr"]
     got: list[bytes] = []
     connection = _Connection(None, True, got.append)
     await connection.gather_candidates()
     connection._protocols[0].datagram_received(b"\x80data", ("127.0.0.1", 1))
+    connection._protocols[0].datagram_received(b"\x00junk", ("127.0.0.1", 1))
+    assert connection._queue.empty()
     await connection.close()
     assert got == [b"\x80data"]
 
