@@ -127,6 +127,9 @@ class Connection:
                 self._receive(text)
         except ConnectionFailed as error:
             self._lose(error)
+        except Exception:
+            log.exception("reading failed in the bot", phone=self._name)
+            self._lose(ConnectionFailed("the connection was given up after a fault in the bot"))
 
     def _receive(self, text: str) -> None:
         if not text.strip():

@@ -118,15 +118,17 @@ class Phone:
         """Hang up, unregister and close, within `limits.stop` seconds; nothing is left behind."""
         self._stopping = True
         await self._end_upkeep()
-        third = self._limits.stop / 3
+        quarter = self._limits.stop / 4
         try:
-            await self._within(third, self._end_calls(), "calls were not ended in time")
-            await self._within(third, self._unregister(), "unregistering took too long")
+            await self._within(quarter, self._end_calls(), "calls were not ended in time")
+            await self._within(quarter, self._unregister(), "unregistering took too long")
         finally:
             self._replies.stop()
-            if self._line.connection is not None:
-                connection, self._line.connection = self._line.connection, None
-                await connection.close(limit=third)
+            stopped = ConnectionFailed("the phone was stopped")
+            await self._drop_connection(stopped, limit=quarter)
+            for session in list(self._sessions.values()):
+                session.abandon(stopped)
+            await self._within(quarter, self._line.tasks.drain(), "background work was cut off")
             await self._line.tasks.close()
             if self._registration is not None:
                 self._registration = None
@@ -292,7 +294,7 @@ class Phone:
         down_since = self._clock.monotonic()
         attempt = 0
         while not self.registered:
-            await self._clock.sleep(self._rng.uniform(0.0, min(self._limits.backoff, 2.0**attempt)))
+            await self._clock.sleep(self._rng.uniform(0.0, min(self._limits.backoff, 2.0 ** min(attempt, 16))))
             urls = self.sip_info.urls
             try:
                 await self._come_up(urls[attempt % len(urls)])
@@ -301,6 +303,8 @@ class Phone:
                 if self._clock.monotonic() - down_since > self._limits.outage:
                     for session in list(self._sessions.values()):
                         session.abandon(error)
+            except Exception:
+                log.exception("attempt to register failed in the bot", phone=self.name, attempt=attempt + 1)
             attempt += 1
 
     def _recover_calls(self) -> None:
@@ -308,13 +312,14 @@ class Phone:
             if session.state is SessionState.ANSWERED:
                 self._line.tasks.spawn(session.recover(), f"recover {session.call_id}")
 
-    async def _drop_connection(self, error: BotError) -> None:
-        """Everything that lived on the connection is over: it, the registration, and calls that are not answered."""
+    async def _drop_connection(self, error: BotError, *, limit: float = 1.0) -> None:
+        """Everything that lived on the connection is over: it (within `limit` seconds), the registration, and calls
+        that are not answered."""
         connection, self._line.connection = self._line.connection, None
         if self._registration is not None:
             self._registration.expires = 0
         if connection is not None:
-            await connection.close(limit=1.0)
+            await connection.close(limit=limit)
         for session in list(self._sessions.values()):
             session.connection_lost(error)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 import string
 from collections.abc import Mapping
 
+from bot.errors import MalformedMessage
 from bot.sip.messages import Request, make_headers
 
 __all__ = ["USER_AGENT", "Identity"]
@@ -60,6 +62,8 @@ class Identity:
         Raises:
             MalformedMessage: one of the values would break the message.
         """
+        if not re.fullmatch(r"[^\s\x00-\x1f]+", uri):
+            raise MalformedMessage(f"not a request URI: {uri[:40]!r}")
         return Request(
             method,
             uri,

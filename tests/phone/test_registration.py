@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.errors import ConnectionFailed, NoReply, RegistrationFailed, TooManyContacts
+from bot.errors import CallEnded, ConnectionFailed, NoReply, RegistrationFailed, TooManyContacts
 from bot.phone import Registered, RegistrationLost, SessionEnd, SessionState, Unregistered
 from bot.sip.messages import Request, Response, respond
 from bot.sip.rc import Reply
@@ -283,6 +283,25 @@ async def test_stopping_while_the_answer_is_under_way(rig: Rig) -> None:
     await stopping
     assert session.state is SessionState.ENDED
     await asyncio.gather(answering, return_exceptions=True)
+
+
+async def test_stopping_does_not_wait_for_an_ack_that_does_not_come(rig: Rig) -> None:
+    _, session = await rig.ring()
+    answering = asyncio.create_task(session.answer())
+    await rig.wire.response(200, "INVITE")
+    await rig.phone.stop()
+    assert session.state is SessionState.ENDED
+    assert rig.engine.sessions[0].state.value == "closed"
+    with pytest.raises(CallEnded):
+        await answering
+
+
+async def test_a_phone_that_was_down_for_hours_comes_back(rig: Rig) -> None:
+    await rig.server.close()
+    await asyncio.sleep(6 * 3600)
+    await rig.server.listen()
+    await asyncio.sleep(31)
+    assert rig.phone.registered
 
 
 async def test_a_stopped_phone_answers_whoever_waits_for_a_reply(rig: Rig) -> None:

@@ -56,3 +56,6 @@ def test_a_request_made_again_has_a_via_and_a_number_of_its_own(identity: Identi
 def test_a_value_with_a_line_break_makes_no_request(identity: Identity) -> None:
     with pytest.raises(MalformedMessage):
         identity.request("INFO", "sip:x", call_id="c", from_="<sip:a>", to="<sip:b>\r\nX: y")
+    for uri in ("", "sip:x y", "sip:x\r\nX: y"):
+        with pytest.raises(MalformedMessage):
+            identity.request("INFO", uri, call_id="c", from_="<sip:a>", to="<sip:b>")
