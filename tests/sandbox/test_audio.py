@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from bot.clock import Clock
-from bot.media import MediaEngine, MediaOptions, Pcm, ToneSource, tone_level
+from bot.media import SAMPLE_RATE, MediaEngine, MediaOptions, Pcm, Speech, ToneSource, tone_level
 from bot.phone import InboundSession, IncomingCall, OutboundSession, Phone, PhoneEvent, Session, SipInfo
 from bot.sandbox.endpoints import LegState
+from bot.sandbox.options import SandboxOptions
 from bot.sandbox.sandbox import Sandbox
 from bot.sip.rc import Reply
 from tests.sandbox.conftest import Person
@@ -198,3 +199,53 @@ async def test_a_supervisor_barges_in_on_two_phones(sandbox: Sandbox, ada: Perso
         assert customer.state is LegState.ANSWERED
         await customer.hangup()
         await supervising.ended()
+
+
+async def test_a_message_is_greeted_by_a_voice_and_recorded_as_it_was_said() -> None:
+    speech = Speech()
+    async with Sandbox(SandboxOptions(), speech=speech) as sandbox:
+        async with line(sandbox, "101") as one:
+            call = await one.phone.call("102")
+            frames: list[Pcm] = []
+            call.media.on_audio(frames.append)
+            await asyncio.sleep(1)
+            greeting = await speech.say("Liam is not available. Please leave a message after the tone.")
+            await asyncio.sleep(len(greeting) / SAMPLE_RATE)
+            call.media.source = ToneSource([ONE])
+            await asyncio.sleep(3)
+            await call.hangup()
+        heard = np.concatenate(frames)
+        assert tone_level(heard[len(greeting) :], 1000) > -40
+        assert np.abs(heard[: len(greeting)]).max() > 3000
+        (message,) = sandbox.switch.voicemails
+        assert message.caller_number == "101"
+        assert 1.5 < message.duration < 4
+        assert tone_level(message.pcm[-SAMPLE_RATE:], ONE) > -30
+    await speech.close()
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.01, 0.03, 0.06, 0.1, 0.5, 2.3, 4.0])
+async def test_a_phone_hangs_up_at_any_moment_of_a_take_over(sandbox: Sandbox, ada: Person, moment: float) -> None:
+    sandbox.switch.add_endpoint(Person("102", "Liam", after=0.5))
+    async with line(sandbox, "101") as boss:
+        customer = await sandbox.switch.place_call(ada, "102")
+        await customer.answered()
+        first = await boss.phone.call("*83")
+        pressing = asyncio.ensure_future(_press_and_answer(boss, first))
+        await asyncio.sleep(moment)
+        await first.hangup()
+        await asyncio.sleep(1)
+        pressing.cancel()
+        await asyncio.wait({pressing})
+        await customer.hangup()
+        await asyncio.sleep(10)
+        assert not sandbox.switch.sessions
+        assert not sandbox.switch.media.sessions
+        assert not sandbox.server.dialogs
+
+
+async def _press_and_answer(boss: Line, first: OutboundSession) -> None:
+    await first.answered()
+    await asyncio.sleep(1)
+    await first.send_dtmf("102#")
+    await (await boss.next_call()).answer()
