@@ -192,13 +192,16 @@ class Calls:
         return call
 
     def _choose(self, name: str) -> Phone:
+        """The phone of that name, or else the registered one with the fewest calls."""
         if name and name not in self._phones:
             raise UserError(f'no phone "{name}" is configured', hint=f"phones: {', '.join(self._phones) or 'none'}")
         candidates = [self._phones[name]] if name else list(self._phones.values())
-        for phone in candidates:
-            if phone.registered:
-                return phone
-        raise NotRegistered("no phone is registered at the moment", hint="the call was not placed; see phone.lost")
+        registered = [phone for phone in candidates if phone.registered]
+        if not registered:
+            raise NotRegistered(
+                "no phone is registered at the moment", hint="the call was not placed; see phone.lost"
+            )
+        return min(registered, key=lambda phone: sum(call.phone == phone.name for call in self._live.values()))
 
     # What the phones report
 
