@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import heapq
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic
@@ -28,6 +28,7 @@ __all__ = ["Dialer", "OnProgress", "Progress", "RunResult"]
 PHONE_DOWN_WAIT = (5.0, 300.0)
 """Seconds without dialling after a call that our own phone could not place: at first, and at most, doubling."""
 _LONGEST_WAIT = 3600.0
+_IN_USE_WAIT = timedelta(minutes=1)
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 log = get_logger(__name__)
@@ -86,7 +87,6 @@ class Dialer(Generic[CallT]):
         self._listed = frozenset(do_not_call)
         self._on_progress = on_progress
         self._turns: list[_Turn] = []
-        self._history: dict[int, list[Attempt]] = {}
         self._calling = 0
         self._changed = asyncio.Event()
         self._stopping = False
@@ -101,11 +101,11 @@ class Dialer(Generic[CallT]):
 
     async def run(self, contacts: Iterable[Contact], *, wait: bool = True) -> RunResult:
         """Call the contacts. Without `wait` it ends as soon as nobody may be called now, instead of waiting."""
+        history: dict[int | None, list[Attempt]] = {}
         for attempt in await self._store.attempts.of_campaign(self._campaign.name, self._run.round):
-            if attempt.contact_id is not None:
-                self._history.setdefault(attempt.contact_id, []).append(attempt)
+            history.setdefault(attempt.contact_id, []).append(attempt)
         for order, contact in enumerate(contacts):
-            self._queue(contact, order)
+            self._queue(contact, order, history.get(contact.id, []))
         async with asyncio.TaskGroup() as calls:
             while not self._stopping and (self._turns or self._calling):
                 self._changed.clear()
@@ -135,11 +135,13 @@ class Dialer(Generic[CallT]):
         if hang_up:
             await asyncio.gather(*(call.hangup() for call in list(self._placing.live.values())))
 
-    def _queue(self, contact: Contact, order: int) -> None:
-        """Give a contact its next turn, if it is to have one."""
-        stand = standing(self._history.get(contact.id, []), self._campaign.attempt_rules)
+    def _queue(self, contact: Contact, order: int, attempts: Sequence[Attempt]) -> None:
+        """Give a contact its next turn, if after these attempts it is to have one."""
+        stand = standing(attempts, self._campaign.attempt_rules)
         if stand.stage is Stage.WAITING:
             heapq.heappush(self._turns, _Turn(stand.not_before or _BEGINNING, order, contact))
+        elif stand.stage is Stage.CALLING:  # by another process
+            heapq.heappush(self._turns, _Turn(self._clock.now() + _IN_USE_WAIT, order, contact))
 
     def _delay(self) -> float:
         """Seconds until somebody may be dialled; 0 when somebody may be now."""
@@ -159,6 +161,11 @@ class Dialer(Generic[CallT]):
         """Take whose turn it is: dial, put off, or leave alone."""
         turn = heapq.heappop(self._turns)
         contact = turn.contact
+        attempts = await self._store.attempts.of_contact(contact.id, self._run.round)
+        stand = standing(attempts, self._campaign.attempt_rules)
+        if stand.stage is not Stage.WAITING or (stand.not_before or _BEGINNING) > self._clock.now():
+            self._queue(contact, turn.order, attempts)  # another process has called since
+            return
         verdict = await self._judge(contact)
         if not verdict.allowed:
             self._tell(contact, verdict=verdict)
@@ -174,8 +181,7 @@ class Dialer(Generic[CallT]):
             caller_id=self._campaign.settings.caller_id,
         )
         if attempt is None:  # somebody else began to call the number since we asked
-            later = self._clock.now() + timedelta(minutes=1)
-            heapq.heappush(self._turns, _Turn(later, turn.order, contact))
+            heapq.heappush(self._turns, _Turn(self._clock.now() + _IN_USE_WAIT, turn.order, contact))
             return
         self._tell(contact, attempt)
         self._calling += 1
@@ -208,14 +214,13 @@ class Dialer(Generic[CallT]):
             outcome = Outcome(Disposition.FAILED, f"a fault in the bot: {error}")
             log.exception("campaign.attempt_failed", campaign=self._campaign.name, number=contact.number)
         finally:
-            resolved = await self._resolve(contact, attempt, outcome)
-        self._history.setdefault(contact.id, []).append(resolved)
+            await self._resolve(contact, attempt, outcome)
         self._mind_the_phone(outcome)
-        self._queue(contact, turn.order)
+        self._queue(contact, turn.order, await self._store.attempts.of_contact(contact.id, self._run.round))
         self._calling -= 1
         self._changed.set()
 
-    async def _resolve(self, contact: Contact, attempt: Attempt, outcome: Outcome) -> Attempt:
+    async def _resolve(self, contact: Contact, attempt: Attempt, outcome: Outcome) -> None:
         """Write what came of an attempt; an opt-out goes on the do-not-call list at once."""
         now = self._clock.now()
         disposition = outcome.disposition
@@ -228,7 +233,6 @@ class Dialer(Generic[CallT]):
             attempt.id, disposition, now, answered_at=outcome.answered_at, reason=outcome.reason
         )
         self._tell(contact, resolved)
-        return resolved
 
     def _tell(self, contact: Contact, attempt: Attempt | None = None, *, verdict: Verdict | None = None) -> None:
         said = attempt.disposition or "dialling" if attempt else "not dialled"

@@ -56,8 +56,9 @@ def special_service(number: str) -> str:
     if phonenumbers.is_emergency_number(national, region):
         return "an emergency number"
     if not phonenumbers.is_valid_number(parsed):
-        short = phonenumbers.is_valid_short_number_for_region(phonenumbers.parse(national, region), region)
-        return "a special-service number" if short else "a number that its country's plan does not have"
+        if _is_short_number(national, region):
+            return "a special-service number"
+        return "a number that its country's plan does not have"
     return _SPECIAL_TYPES.get(phonenumbers.number_type(parsed), "")
 
 
@@ -67,6 +68,13 @@ def time_zones_of(number: str) -> tuple[str, ...]:
     parsed = _parse(number)
     names = timezone.time_zones_for_number(parsed) if parsed is not None else ()
     return tuple(name for name in names if name != "Etc/Unknown")
+
+
+def _is_short_number(national: str, region: str) -> bool:
+    try:
+        return phonenumbers.is_valid_short_number_for_region(phonenumbers.parse(national, region), region)
+    except NumberParseException:
+        return False
 
 
 def _parse(number: str) -> PhoneNumber | None:

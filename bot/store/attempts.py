@@ -60,11 +60,14 @@ class Attempts:
         answered_at: datetime | None = None,
         reason: str = "",
     ) -> Attempt:
-        """Say what came of an attempt. One that was resolved before keeps what was said first."""
+        """Say what came of an attempt. One that was resolved before keeps what was said first.
+
+        An attempt that another process took for interrupted is put right: whoever made it knows better.
+        """
 
         def work(session: Session) -> Attempt:
             row = session.get_one(AttemptRow, attempt_id)
-            if row.disposition is None:
+            if row.disposition in (None, Disposition.INTERRUPTED):
                 row.disposition, row.reason = disposition.value, reason
                 row.answered_at, row.ended_at = answered_at, now
             return _record(row)
@@ -91,6 +94,15 @@ class Attempts:
 
         def work(session: Session) -> list[Attempt]:
             query = select(AttemptRow).where(AttemptRow.campaign == campaign, AttemptRow.round == round)
+            return [_record(row) for row in session.scalars(query.order_by(AttemptRow.id))]
+
+        return await self._database.transact(work)
+
+    async def of_contact(self, contact_id: int, round: int) -> list[Attempt]:  # noqa: A002
+        """A contact's attempts of one round of its campaign, oldest first."""
+
+        def work(session: Session) -> list[Attempt]:
+            query = select(AttemptRow).where(AttemptRow.contact_id == contact_id, AttemptRow.round == round)
             return [_record(row) for row in session.scalars(query.order_by(AttemptRow.id))]
 
         return await self._database.transact(work)

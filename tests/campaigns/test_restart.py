@@ -91,6 +91,22 @@ async def test_a_run_that_is_cancelled_resolves_its_attempts_and_ends_its_calls(
     assert (await stage.campaigns().show("spring")).state == "unfinished"
 
 
+async def test_two_processes_that_run_one_campaign_share_its_list(stage: Stage) -> None:
+    stage.write("\n".join(f"+165055501{digits},,,yes" for digits in range(10, 30)), "lines: 2")
+    async with await Store.open(f"sqlite:///{stage.folder}/bot.db") as store:
+        other = Stage(stage.folder, store, stage.clock, stage.calls)
+
+        async def later() -> None:
+            await stage.clock.sleep(20)
+            await other.campaigns().run("spring")
+
+        await asyncio.gather(stage.campaigns().run("spring"), later())
+        report = await other.campaigns().show("spring")
+    assert report.counts == {"answered": 20}
+    assert len(stage.calls.numbers()) == len(set(stage.calls.numbers())) == 20
+    assert stage.calls.most == 4
+
+
 async def test_a_list_may_grow_and_shrink_between_runs(stage: Stage) -> None:
     stage.write(f"{ADA},,,yes\n{BOB},,,yes")
     await stage.campaigns().run("spring")

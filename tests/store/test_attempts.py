@@ -39,6 +39,14 @@ async def test_an_attempt_keeps_what_was_said_of_it_first(store: Store) -> None:
     assert (attempt.reason, attempt.caller_id) == ("done", "+16505550101")
 
 
+async def test_an_attempt_that_was_taken_for_interrupted_is_put_right_by_who_made_it(store: Store) -> None:
+    begun = await store.attempts.begin(ADA, NOW)
+    assert begun is not None
+    await store.attempts.interrupt_unresolved(NOW)
+    resolved = await store.attempts.resolve(begun.id, Disposition.ANSWERED, NOW, answered_at=NOW)
+    assert (resolved.disposition, resolved.answered_at) == (Disposition.ANSWERED, NOW)
+
+
 async def test_what_a_crash_left_open_counts_as_interrupted(url: str, store: Store) -> None:
     await store.attempts.begin(ADA, NOW, campaign="spring", round=1)
     await store.attempts.begin(BOB, NOW, campaign="autumn", round=1)
@@ -75,3 +83,4 @@ async def test_an_attempt_belongs_to_its_contact(store: Store) -> None:
     assert begun is not None
     assert (await store.attempts.of_campaign("spring", 1))[0].contact_id == contact.id
     assert await store.attempts.of_campaign("spring", 2) == []
+    assert await store.attempts.of_contact(contact.id, 1) == [begun]
