@@ -14,12 +14,14 @@ from bot.sandbox.endpoints import Leg
 from bot.sandbox.people_model import Answering, Person
 from bot.sandbox.people_play import Performance, PersonResult
 from bot.sandbox.switch import Switch
+from bot.sandbox.tasks import Tasks
 
 __all__ = ["People", "PersonInfo", "PersonResult"]
 
 log = get_logger(__name__)
 
-_REFUSALS = {Answering.BUSY: 486, Answering.INVALID: 404}
+_BUSY = 486
+_REFUSALS = {Answering.BUSY: _BUSY, Answering.INVALID: 404}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class People:
         self._people = {person.address: _Line(self, person) for person in people}
         self._scripts = {name: line for line in self._people.values() for name in line.person.scripts}
         self._removers: list[Callable[[], None]] = []
+        self.tasks = Tasks()
         self.answered: list[PersonResult] = []
         self.performances: dict[str, Performance] = {}
         """The newest performance of each script (or `PERSON called`), with all that was heard in it."""
@@ -51,11 +54,12 @@ class People:
         """Make everybody reachable."""
         self._removers = [self._switch.add_endpoint(line) for line in self._people.values()]
 
-    def close(self) -> None:
-        """Nobody is reachable any more; the calls that are up are the switch's to end."""
+    async def close(self) -> None:
+        """Nobody is reachable any more, and whoever talks hangs up."""
         for remove in self._removers:
             remove()
         self._removers.clear()
+        await self.tasks.close()
 
     def list(self) -> tuple[PersonInfo, ...]:
         """Everybody."""
@@ -112,14 +116,20 @@ class _Line:
         if answer.answering is Answering.RINGS_OUT:
             return
         if self._engaged or answer.answering in _REFUSALS:
-            await leg.reject(_REFUSALS.get(answer.answering, 486))
+            await leg.reject(_REFUSALS.get(answer.answering, _BUSY))
             return
+        await asyncio.sleep(answer.after)
+        if self._engaged:
+            await leg.reject(_BUSY)
+            return
+        await leg.answer()
+        # A task of its own: what the person makes of the end of the call comes after that end.
+        self._people.tasks.start(self._talk(leg), f"{self.name} called")
+
+    async def _talk(self, leg: Leg) -> None:
         self._engaged = True
         try:
-            await asyncio.sleep(answer.after)
-            await leg.answer()
-            result = await self._people.perform(self, f"{self.name} called", leg)
-            self._people.answered.append(result)
+            self._people.answered.append(await self._people.perform(self, f"{self.name} called", leg))
             await leg.ended()
         finally:
             self._engaged = False

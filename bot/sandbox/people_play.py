@@ -114,11 +114,22 @@ class Performance:
         for number, step in enumerate(steps, 1):
             place = f"{prefix}{number}"
             if isinstance(step, Repeat):
-                for _ in range(step.repeat):
-                    await self._do_all(step.do, f"{place}.")
+                await self._repeat(step, f"{place}.")
                 continue
             self._place, self._action = place, step.name or step.action
             await self._do(step)
+
+    async def _repeat(self, step: Repeat, prefix: str) -> None:
+        if step.repeat != "until_end":
+            for _ in range(step.repeat):
+                await self._do_all(step.do, prefix)
+            return
+        while self._up().state is not LegState.ENDED:
+            try:
+                await self._do_all(step.do, prefix)
+            except (CallEnded, _StepFailed):
+                if self._up().state is not LegState.ENDED:
+                    raise
 
     async def _do(self, step: Action) -> None:
         match step:

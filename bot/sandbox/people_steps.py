@@ -238,9 +238,9 @@ class ExpectEnd(Action):
 
 
 class Repeat(Action):
-    """Does its steps so many times."""
+    """Does its steps so many times, or until the call has ended (`until_end`), which is then as it should be."""
 
-    repeat: Annotated[int, Field(ge=1, le=1000)]
+    repeat: Annotated[int, Field(ge=1, le=1000)] | Literal["until_end"]
     do: Annotated[tuple[Step, ...], BeforeValidator(some)]
 
 

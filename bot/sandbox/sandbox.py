@@ -67,7 +67,7 @@ class Sandbox:
             await self.server.start(self._certificate, self.options.sip_port)
             self.people = People(read_people(*self.options.people), self.switch, speech)
             self.people.start()
-            stack.callback(self.people.close)
+            stack.push_async_callback(self.people.close)
             self.rest_server = RestServer(
                 self.switch, self.people, sip_info=self.sip_info, port=self.options.rest_port
             )

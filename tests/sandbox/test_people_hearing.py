@@ -112,6 +112,13 @@ async def test_the_expected_words_are_recognised(speech: Speech, channel: Callab
         assert await hears(speech, text, text, channel), text
 
 
+@pytest.mark.parametrize("rate", [140, 160, 230])
+async def test_somebody_who_speaks_slower_or_faster_is_understood(speech: Speech, rate: int) -> None:
+    for text in TEXTS:
+        sound = CHANNELS["PCMU"](with_silence_around(await speech.say(text, rate=rate)))
+        assert listen(PhraseEar(await speech.say(text)), sound) is not None, text
+
+
 @pytest.mark.parametrize("codec", ["PCMU", "opus"])
 async def test_other_words_are_not(speech: Speech, codec: str) -> None:
     for expected in TEXTS:

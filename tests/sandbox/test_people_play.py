@@ -45,7 +45,7 @@ async def play(sandbox: Sandbox, speech: Speech, *people: Person) -> tuple[Perso
     try:
         return await company.play("story"), company
     finally:
-        company.close()
+        await company.close()
 
 
 async def test_two_people_talk_and_hear_each_other(sandbox: Sandbox, speech: Speech) -> None:
@@ -140,7 +140,7 @@ async def test_a_person_who_talks_is_busy_for_others(sandbox: Sandbox, speech: S
         await asyncio.sleep(2)
         assert (await company.play("second")).ok
         assert (await first).ok
-    company.close()
+    await company.close()
 
 
 async def test_a_number_that_nobody_has_is_refused(sandbox: Sandbox, speech: Speech) -> None:
@@ -177,7 +177,7 @@ async def test_a_script_that_is_cancelled_hangs_up(sandbox: Sandbox, speech: Spe
     await asyncio.wait({playing})
     await asyncio.sleep(1)
     assert not sandbox.switch.sessions
-    company.close()
+    await company.close()
 
 
 async def test_an_unknown_script_is_an_error_with_a_suggestion(sandbox: Sandbox, speech: Speech) -> None:
