@@ -175,8 +175,8 @@ EVENTS: Mapping[str, EventSpec] = {
     spec.name: spec
     for spec in (
         EventSpec("call.dialling", "a call that we place", CallFilters, ("number",), has_call=True),
-        EventSpec("call.alerting", "a call that we placed, when it rings there", CallFilters, has_call=True),
-        EventSpec("call.ringing", "a call that rings at us", CallFilters, has_call=True),
+        EventSpec("call.alerting", "a call that we placed", CallFilters, has_call=True),
+        EventSpec("call.ringing", "a ringing call", CallFilters, has_call=True),
         EventSpec("call.answered", "an answered call", CallFilters, has_call=True),
         EventSpec("call.digit", "a call with a key pressed", DigitFilters, ("digit",), has_call=True),
         EventSpec("call.ended", "a call that is over", EndedFilters, ("cause", "by", "disposition"), has_call=True),

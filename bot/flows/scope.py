@@ -32,7 +32,7 @@ class Scope:
     gone_by: str = ""
     """Which step took the call away, when one did."""
     given: bool = True
-    """Whether the call, if there is one, is the one that the run was started with."""
+    """Whether steps without a target can only mean the call that the run was started with."""
     needs_call: str = ""
     """The first step that cannot do without that call, whatever way the run takes."""
     branched: bool = False
@@ -76,9 +76,10 @@ class Scope:
         if spec.ends_call and not target and self.call != "gone":
             self._become("gone", guarded)
             self.gone_by = f'"{title}"'
-        if spec.result is not None and issubclass(spec.result, Call) and self.call != "there":
-            self.given = self.given and (guarded or self.call != "gone")
-            self._become("there", guarded)
+        if spec.result is not None and issubclass(spec.result, Call):
+            self.given = self.given and guarded
+            if self.call != "there":
+                self._become("there", guarded)
         return mistake
 
     def _become(self, state: CallState, guarded: bool) -> None:

@@ -101,7 +101,8 @@ def _read_action(reading: Reading, node: MappingNode, entry: Entry, scope: Scope
     guard_of = reading.expression(node.entries["if"].value, scope) if guarded else None
     arguments, ready, event = _read_arguments(reading, entry, spec, scope)
     target = _read_target(reading, node, spec, scope)
-    mistake = scope.act(spec, target, spec.name, guarded=guarded)
+    uncertain = guarded or "on_error" in node or "on_timeout" in node
+    mistake = scope.act(spec, target, spec.name, guarded=uncertain)
     if not mistake and event in EVENTS and EVENTS[event].has_call and not target and scope.call == "gone":
         mistake = f'"{event}" is about a call, and the run has none here'
     if mistake:
