@@ -52,11 +52,9 @@ async def _transfer(leg: PhoneLeg, number: str) -> None:
 
 async def _join(leg: PhoneLeg, call_id: str) -> None:
     """Warm transfer: whom the phone talks to in its other call takes its place in this one."""
-    from bot.sandbox.wire.phone_leg import PhoneLeg
-
-    second = leg.server.dialogs.get(call_id)
-    far = second.call.other(second) if isinstance(second, PhoneLeg) else None
-    if not isinstance(second, PhoneLeg) or far is None or leg.call.other(leg) is None:
+    second = leg.server.leg_of(call_id)
+    far = second.call.other(second) if second is not None else None
+    if second is None or far is None or leg.call.other(leg) is None:
         await _refuse(leg, call_id)
         return
     call, old = leg.call, far.party

@@ -162,6 +162,11 @@ class SipServer:
             if (old.extension, old.instance) == (new.extension, new.instance):
                 dialog.connection = connection
 
+    def leg_of(self, call_id: str) -> PhoneLeg | None:
+        """The leg with an established dialog on this Call-Id."""
+        user = self.dialogs.get(call_id)
+        return user if isinstance(user, PhoneLeg) else None
+
     def _legs(self) -> list[PhoneLeg]:
         return [user for user in self.dialogs.values() if isinstance(user, PhoneLeg)]
 
