@@ -151,14 +151,15 @@ class Placing(Generic[CallT]):
 
 
 _UNANSWERED = {
-    "busy": Disposition.BUSY,
-    "invalid": Disposition.INVALID,
-    "no_answer": Disposition.NO_ANSWER,
+    "busy": Outcome(Disposition.BUSY, "the line was busy"),
+    "invalid": Outcome(Disposition.INVALID, "the phone system knows no such number"),
+    "no_answer": Outcome(Disposition.NO_ANSWER, "it ended before anybody answered"),
 }
+"""The status that the phone system gives says less than the disposition: 486 is how it refuses an invalid number."""
 
 
 def _unanswered(end: CallEnd) -> Outcome:
-    return Outcome(_UNANSWERED.get(end.disposition, Disposition.FAILED), end.reason or end.cause)
+    return _UNANSWERED.get(end.disposition) or Outcome(Disposition.FAILED, end.reason or end.cause)
 
 
 def _words(error: BaseException, otherwise: str) -> str:

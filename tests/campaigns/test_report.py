@@ -67,7 +67,7 @@ async def test_the_tables_say_it_all(stage: Stage) -> None:
 async def test_the_campaign_that_ships_goes_as_its_people_behave(stage: Stage) -> None:
     for file in SHIPPED.iterdir():
         shutil.copy(file, stage.folder)
-    answers, rings, busy, invalid = (f"+1650555019{digit}" for digit in "1234")
+    answers, busy, rings, invalid = (f"+1650555019{digit}" for digit in "1234")
     stage.calls.behaviour = {rings: ["rings"], busy: ["busy"], invalid: ["invalid"]}
     campaigns = Campaigns(load_campaigns(stage.folder), stage.store, stage.calls, stage.flow, stage.clock)
     report = await campaigns.run("spring-offer")
