@@ -138,7 +138,7 @@ def _best_of_unions(node: Node, details: list[ErrorDetails]) -> list[ErrorDetail
             groups.setdefault(path[-1], []).append(detail)
     for group in groups.values():
         informative = [detail for detail in group if detail["type"] not in _WORDS]
-        kept.append((informative or group)[-1])
+        kept.append(informative[-1] if informative else group[0])
     return kept
 
 
