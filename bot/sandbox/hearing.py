@@ -26,6 +26,8 @@ TONE_BLOCKS = 3
 TONE_SHARE_DB = 6.0
 """A tone counts when it is at most so far below all that is heard: one of a pair is 3 dB below."""
 AUDIBLE_DB = -45.0
+BACKLOG = 50
+"""After so many frames of what was heard before, the loop gets its turn: calls must go on meanwhile."""
 
 
 class Spotter(Protocol):
@@ -142,6 +144,8 @@ class Ear:
                     if spotter.feed(self._frames[position - 1]):
                         self._cursor = position
                         return True
+                    if position % BACKLOG == 0:
+                        await asyncio.sleep(0)
                 if self._leg.state is LegState.ENDED:
                     return False
                 await self._news.wait()

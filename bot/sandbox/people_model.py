@@ -79,8 +79,12 @@ class Person(Model):
     """
 
     person: str = Field(min_length=1, description="the name, shown to whoever they call")
-    number: Annotated[Text, Field(pattern=r"^\+1650555\d{4}$")] = Field("", description="of a person outside")
-    extension: Annotated[Text, Field(pattern=r"^\d{3,6}$")] = Field("", description="of a desk phone inside")
+    number: Annotated[Text, Field(pattern=r"^\+1650555\d{4}$")] = Field(
+        "", description="of a person outside, such as +16505550199"
+    )
+    extension: Annotated[Text, Field(pattern=r"^\d{3,6}$")] = Field(
+        "", description="of a desk phone inside, such as 102"
+    )
     about: str = ""
     when_called: Annotated[Answer, BeforeValidator(_read_answer)] = Answer(answering=Answering.RINGS_OUT)
     then: tuple[Step, ...] = ()

@@ -208,7 +208,7 @@ class Play(Action):
 class Press(Action):
     """Presses keys, 0.1 s each; a comma is a pause of a second."""
 
-    press: Annotated[Text, Field(pattern=_DIGITS)]
+    press: Annotated[Text, Field(pattern=_DIGITS, description="keys: 0-9 * # A-D, and a comma for a pause")]
 
 
 class Hear(Action):
