@@ -26,7 +26,8 @@ GLARE_WAIT = (2.1, 4.0)
 
 
 class Negotiation:
-    """One exchange at a time: ours wait for their turn, the peer's are put off with 491 or 500 (RFC 3261 §14.2)."""
+    """One exchange at a time, in the order in which they come; an offer of the peer's that meets ours is put off
+    with 491 (RFC 3261 §14.2)."""
 
     def __init__(self, line: Line, dialog: Dialog, media: MediaSession, life: Lifetime) -> None:
         self._line = line
@@ -78,7 +79,7 @@ class Negotiation:
         """The status with which an offer of the peer's is put off at this moment, or 0."""
         if self._offered:
             return 491
-        return 500 if self._turn.locked() or self._life.state is not SessionState.ANSWERED else 0
+        return 0 if self._life.state is SessionState.ANSWERED else 500
 
     async def answer(self, request: Request) -> None:
         """Answer a re-INVITE or UPDATE of the live call.

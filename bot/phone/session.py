@@ -26,6 +26,9 @@ __all__ = ["ChangeCallback", "Session"]
 log = get_logger(__name__)
 _T = TypeVar("_T")
 
+REPAIR_AFTER = 1.0
+"""Seconds between the loss of the audio and the offer that is to bring it back."""
+
 ChangeCallback = Callable[["Session", SessionState, SessionState], None]
 
 
@@ -286,9 +289,15 @@ class Session:
             self._stop_watching = self.media.on_state(self._media_changed)
 
     def _media_changed(self, state: MediaState) -> None:
-        if state is MediaState.FAILED and self.state is SessionState.ANSWERED and self._line.connection is not None:
+        if state is MediaState.FAILED and self.state is SessionState.ANSWERED:
+            self._line.tasks.spawn(self._repair(), f"repair {self.call_id}")
+
+    async def _repair(self) -> None:
+        """The audio of a peer that hangs up can end before its BYE comes, so this waits a moment."""
+        await asyncio.wait({self._life.over}, timeout=REPAIR_AFTER)
+        if self.state is SessionState.ANSWERED and self.media.state is MediaState.FAILED and self._line.connection:
             log.warning("audio lost: offering anew", call=self.call_id)
-            self._line.tasks.spawn(self.recover(), f"recover {self.call_id}")
+            await self.recover()
 
     # Small things.
 

@@ -239,11 +239,15 @@ def respond(
 ) -> Response:
     """A response that echoes Via, From, To, Call-ID and CSeq exactly as they came (RFC 3261 §8.2.6.2).
 
-    `to_tag` is added to a To that came without a tag.
+    `to_tag` is added to a To that came without a tag. A response that begins a dialog echoes Record-Route too
+    (RFC 3261 §12.1.1).
     """
     response = Response(status, reason, body=body)
+    echoed = {"via", "from", "to", "call-id", "cseq"}
+    if request.method == "INVITE" and 100 < status < 300:
+        echoed.add("record-route")
     for name in request.headers.keys():  # noqa: SIM118 - Headers is not a mapping
-        if name.lower() in {"via", "from", "to", "call-id", "cseq"}:
+        if name.lower() in echoed:
             for value in request.headers.getlist(name):
                 response.headers.add(name, with_tag(value, to_tag) if to_tag and name.lower() == "to" else value)
     for name, value in (headers or {}).items():

@@ -51,6 +51,7 @@ class FakeMediaSession:
         return lambda: self._listeners.remove(callback)
 
     def lose(self) -> None:
+        self.state = MediaState.FAILED
         for listener in list(self._listeners):
             listener(MediaState.FAILED)
 

@@ -187,7 +187,7 @@ async def test_a_repair_waits_for_the_offer_that_is_under_way(rig: Rig) -> None:
     first = await rig.wire.request("INVITE")
     rig.engine.sessions[0].lose()
     rig.engine.sessions[0].lose()
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(2)
     assert rig.wire.quiet
     await rig.wire.reply(first, 200, body=ANSWER)
     await rig.wire.request("ACK")
@@ -199,6 +199,18 @@ async def test_a_repair_waits_for_the_offer_that_is_under_way(rig: Rig) -> None:
     await asyncio.sleep(0.1)
     assert rig.wire.quiet
     assert session.state is SessionState.ANSWERED
+
+
+async def test_audio_that_ends_just_before_the_bye_is_not_repaired(rig: Rig) -> None:
+    session, invite = await connected(rig)
+    await asyncio.sleep(0.1)
+    rig.engine.sessions[0].lose()
+    await asyncio.sleep(0.5)
+    await rig.wire.send(rig.server.back(invite, "BYE"))
+    await rig.wire.response(200, "BYE")
+    await asyncio.sleep(5)
+    assert rig.wire.quiet
+    assert session.end == SessionEnd("peer", "hangup")
 
 
 async def test_audio_that_cannot_be_repaired_ends_the_call(rig: Rig) -> None:

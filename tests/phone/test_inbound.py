@@ -524,3 +524,19 @@ async def test_a_re_invite_right_behind_the_ack_is_one_of_an_answered_call(rig: 
     await rig.wire.send(ack_of(again, await rig.wire.response(200, "INVITE")))
     await answering
     assert session.state is SessionState.ANSWERED
+
+
+async def test_re_invites_that_come_in_one_breath_are_answered_one_after_the_other(rig: Rig) -> None:
+    invite, session, tag = await answered(rig)
+    first, second = (rig.server.inside(invite, "INVITE", tag=tag, body=OFFER) for _ in range(2))
+    for message in (first, second):
+        await rig.wire.socket.send(str(message))
+    await rig.wire.response(100, "INVITE")
+    response = await rig.wire.response(200, "INVITE")
+    assert response.cseq == first.cseq
+    await rig.wire.send(ack_of(first, response))
+    await rig.wire.response(100, "INVITE")
+    response = await rig.wire.response(200, "INVITE")
+    assert response.cseq == second.cseq
+    await rig.wire.send(ack_of(second, response))
+    assert session.state is SessionState.ANSWERED

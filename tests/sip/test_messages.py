@@ -130,6 +130,13 @@ def test_a_response_echoes_the_headers_as_they_came_and_adds_its_tag_once() -> N
     assert respond(again, 200, to_tag="mine").to_tag == "theirs"
 
 
+def test_responses_that_begin_a_dialog_echo_the_route() -> None:
+    invite = parse(INVITE.replace("Call-Id", "Record-Route: <sip:near;lr>\r\nRecord-Route: <sip:far;lr>\r\nCall-Id"))
+    assert isinstance(invite, Request)
+    for status, routes in ((180, 2), (200, 2), (100, 0), (486, 0)):
+        assert len(respond(invite, status).headers.getlist("Record-Route")) == routes
+
+
 ADDRESSES = [
     ('"Ada" <sip:+1650@h>;tag=1', "Ada", "sip:+1650@h", "+1650", "1"),
     ("<sip:16505550100*102@h;transport=wss>;expires=60;tag=a.b", "", "sip:16505550100*102@h;transport=wss",
