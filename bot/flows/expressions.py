@@ -28,6 +28,8 @@ MAX_SOURCE = 4_000
 MAX_BRACKETS = 40
 """Brackets in one another: the parsers recurse with them."""
 
+_READ = r"""(?:['"]\s*\])?\s*(?:\.\s*|\[\s*['"])"""
+"""What stands between two parts of a chain: a dot, or brackets and quotes."""
 _REFUSED_NODES: dict[type[nodes.Node], str] = {nodes.Pow: "**", nodes.Slice: "[ : ]"}
 _REFUSED_NAMES = frozenset({"self", "super", "varargs", "kwargs"})
 
@@ -205,7 +207,7 @@ def _chains(tree: nodes.Expr, source: str) -> Iterator[Chain]:
         guards = isinstance(node, nodes.Test) and node.name in ("defined", "undefined")
         waiting.extend((child, guarded or guards) for child in reversed(list(node.iter_child_nodes())))
     for parts, guarded in found:
-        pattern = r"(?<![\w.])" + r"""(?:\s*\.\s*|\s*\[\s*['"])""".join(map(re.escape, parts)) + r"(?!\w)"
+        pattern = r"(?<![\w.])" + _READ.join(map(re.escape, parts)) + r"(?!\w)"
         match = re.compile(pattern).search(source, spent.get(pattern, 0))
         if match:
             spent[pattern] = match.end()
