@@ -23,14 +23,14 @@ from bot.campaigns import Campaigns, KeepsOptOuts, OnProgress, load_campaigns, o
 from bot.campaigns.numbers import normalise
 from bot.clock import Clock
 from bot.config import Config, PhoneSettings
-from bot.errors import BotError, ConfigError, RegistrationFailed
+from bot.errors import BotError, CertificateNotTrusted, ConfigError, ConnectionFailed, RegistrationFailed
 from bot.flows import FlowEngine, FlowSet, RunResult, Trace, read_folder
 from bot.log import get_logger
 from bot.media import MediaEngine, MediaOptions, Speech
 from bot.phone import Phone, SipInfo
 from bot.plugins import Plugins, load_plugins
 from bot.problems import FileProblems, Problem, format_problems
-from bot.ringcentral import Provisioner, RestClient
+from bot.ringcentral import Provision, Provisioner, RestClient
 from bot.sandbox import Sandbox, SandboxOptions
 from bot.schedule import Scheduler
 from bot.store import Store
@@ -51,6 +51,9 @@ __all__ = [
 ]
 
 log = get_logger(__name__)
+
+EVENTS_LIMIT = 15.0
+"""Seconds that the start waits for the platform's events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +203,7 @@ async def _start_phones(
     )
     await watch.prepare()
     spawn(_watching(watch), "platform events")
-    await watch.ready()
+    await _wait_for_events(watch)
     return phones
 
 
@@ -230,8 +233,9 @@ async def _start_phone(
         )
         try:
             await phone.start()
-        except RegistrationFailed as error:
-            if last or error.status not in (401, 403, *provision.retry_codes):
+        except (RegistrationFailed, ConnectionFailed) as error:
+            if last or not _stale(error, provision):
+                log.error("phone not registered", phone=settings.name, error=str(error))
                 raise
             log.warning("sip info refused", phone=settings.name, error=str(error))
             provision = await provisioner.provision(settings.name, refused=provision)
@@ -239,6 +243,13 @@ async def _start_phone(
             break
     stack.push_async_callback(phone.stop)
     return phone, provision.extension_number or settings.extension
+
+
+def _stale(error: BotError, provision: Provision) -> bool:
+    """Whether a fresh sip info may help: the registrar does not know these credentials, or is not there any more."""
+    if isinstance(error, RegistrationFailed):
+        return error.status in (401, 403, *provision.retry_codes)
+    return not isinstance(error, CertificateNotTrusted)
 
 
 def _instance_id(state: Path, phone: str) -> str:
@@ -251,6 +262,15 @@ def _instance_id(state: Path, phone: str) -> str:
 
 def _log_sip(direction: str, text: str) -> None:
     log.debug("sip", direction=direction, message=text)
+
+
+async def _wait_for_events(watch: PlatformWatch) -> None:
+    """Events are good to have from the first call on; but a bot without them is better than none."""
+    try:
+        async with asyncio.timeout(EVENTS_LIMIT):
+            await watch.ready()
+    except (TimeoutError, BotError) as error:
+        log.error("no platform events yet", error=str(error) or f"nothing within {EVENTS_LIMIT:.0f} s")
 
 
 async def _watching(watch: PlatformWatch) -> None:
@@ -287,7 +307,7 @@ def why_not(number: str) -> str | None:
     """
     if phonenumbers.connects_to_emergency_number(number, "US"):
         return "an emergency number"
-    if not re.fullmatch(r"\+?[\d\s().-]{7,}", number):
+    if not re.fullmatch(r"\+.*|[\d\s().-]{7,}", number):
         return None
     try:
         normalise(number)

@@ -62,7 +62,8 @@ async def send(
         CertificateNotTrusted: the server's certificate was refused.
         ConnectionFailed: any other fault below HTTP.
     """
-    doing = f"{method} {urlsplit(url).path}"
+    parts = urlsplit(url)
+    doing = f"{method} {parts.path} at {parts.netloc}"
     try:
         async with asyncio.timeout(TIMEOUT):
             return await http.request(

@@ -1,4 +1,4 @@
-"""The demonstration, scenario by scenario: the flows that ship, with real signalling and real audio, in virtual time."""
+"""The demonstration, scenario by scenario: the flows that ship, with real signalling and audio, in virtual time."""
 
 from __future__ import annotations
 
