@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI, WebSocket
@@ -19,7 +19,7 @@ from bot.sandbox.rest_auth import Auth
 from bot.sandbox.rest_control import control_router
 from bot.sandbox.rest_devices import Devices, SipInfo
 from bot.sandbox.rest_limits import Limits
-from bot.sandbox.rest_platform import Platform
+from bot.sandbox.rest_platform import Json, Platform
 from bot.sandbox.switch import Switch
 
 __all__ = ["RestServer"]
@@ -41,14 +41,18 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
+        try:
+            await super().startup(sockets)
+        finally:
+            self.listening.set()
 
 
 class RestServer:
-    """`async with RestServer(switch, people, sip_info=…) as rest:` and `rest.url` answers."""
+    """`async with RestServer(switch, people, sip_info=…, describe=…) as rest:` and `rest.url` answers."""
 
-    def __init__(self, switch: Switch, people: People, *, sip_info: SipInfo, port: int = 0) -> None:
+    def __init__(
+        self, switch: Switch, people: People, *, sip_info: SipInfo, describe: Callable[[], Json], port: int = 0
+    ) -> None:
         clock = switch.clock
         users = {extension.id: extension for extension in switch.extensions.values()}
         self.auth = Auth(users, seed=switch.options.seed, clock=clock)
@@ -57,7 +61,7 @@ class RestServer:
         self._port = port
         self._server = _Server(
             uvicorn.Config(
-                self._application(people),
+                self._application(people, describe),
                 http="h11",
                 ws="websockets-sansio",
                 lifespan="off",
@@ -90,6 +94,8 @@ class RestServer:
         self._platform.url = f"http://{_HOST}:{listener.getsockname()[1]}"
         self._task = asyncio.create_task(self._server.serve([listener]), name="sandbox rest")
         await self._server.listening.wait()
+        if self._task.done():
+            await self._task
 
     async def stop(self) -> None:
         """Close everything; takes at most `CLOSING` seconds and a little."""
@@ -106,14 +112,14 @@ class RestServer:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    def _application(self, people: People) -> FastAPI:
+    def _application(self, people: People, describe: Callable[[], Json]) -> FastAPI:
         app = FastAPI(title="bot sandbox", openapi_url=None)
         app.state.platform = self._platform
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[_HOST, "localhost"])
         rest_errors.install(app)
         app.include_router(rest_login.router)
         app.include_router(rest_routes.router)
-        app.include_router(control_router(people))
+        app.include_router(control_router(people, describe))
         app.add_api_websocket_route("/ws", self._connection)
         return app
 

@@ -5,6 +5,7 @@ Without a login: they answer on loopback only, to requests that name this machin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 from fastapi import APIRouter
@@ -17,9 +18,14 @@ from bot.sandbox.rest_platform import Json
 __all__ = ["control_router"]
 
 
-def control_router(people: People) -> APIRouter:
-    """The endpoints under `/sandbox`."""
+def control_router(people: People, describe: Callable[[], Json]) -> APIRouter:
+    """The endpoints under `/sandbox`; `describe` makes what the first of them returns."""
     router = APIRouter(prefix="/sandbox")
+
+    @router.get("")
+    async def description() -> Json:
+        """What `bot sandbox --json` prints."""
+        return describe()
 
     @router.get("/people")
     async def everybody() -> Json:

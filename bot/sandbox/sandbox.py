@@ -69,7 +69,7 @@ class Sandbox:
             self.people.start()
             stack.push_async_callback(self.people.close)
             self.rest_server = RestServer(
-                self.switch, self.people, sip_info=self.sip_info, port=self.options.rest_port
+                self.switch, self.people, sip_info=self.sip_info, describe=self.describe, port=self.options.rest_port
             )
             await stack.enter_async_context(self.rest_server)
             self._stack = stack.pop_all()

@@ -86,7 +86,9 @@ class Client:
 async def rest() -> AsyncIterator[Fixture]:
     speech = Speech()
     switch = Switch(SandboxOptions(), MediaEngine(MediaOptions(loopback=True)), speech, Clock())
-    async with RestServer(switch, People([], switch, speech), sip_info=lambda _extension, _device: {}) as server:
+    async with RestServer(
+        switch, People([], switch, speech), sip_info=lambda _extension, _device: {}, describe=dict
+    ) as server:
         yield Fixture(server, switch)
     await speech.close()
 

@@ -75,7 +75,7 @@ class Fixture:
 async def rest() -> AsyncIterator[Fixture]:
     speech = Speech()
     switch = Switch(SandboxOptions(), MediaEngine(MediaOptions(loopback=True)), speech, Clock())
-    server = RestServer(switch, People([], switch, speech), sip_info=sip_info_of(switch))
+    server = RestServer(switch, People([], switch, speech), sip_info=sip_info_of(switch), describe=dict)
     async with server, httpx.AsyncClient(trust_env=False) as http:
         http.base_url = httpx.URL(server.url)
         yield Fixture(server, switch, http)
@@ -325,7 +325,7 @@ async def test_a_taken_port_is_a_clear_error(rest: Fixture) -> None:
     port = int(rest.server.url.rpartition(":")[2])
     people = People([], rest.switch, Speech())
     with pytest.raises(ConfigError, match=str(port)):
-        await RestServer(rest.switch, people, sip_info=sip_info_of(rest.switch), port=port).start()
+        await RestServer(rest.switch, people, sip_info=sip_info_of(rest.switch), describe=dict, port=port).start()
 
 
 async def test_an_unknown_script_is_a_404(rest: Fixture) -> None:

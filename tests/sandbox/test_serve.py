@@ -34,6 +34,7 @@ async def test_it_says_that_it_is_ready_and_ends_when_told(told: signal.Signals)
         async with httpx.AsyncClient(trust_env=False) as http:
             reply = await http.get(f"{description['rest']}/sandbox/people")
             assert reply.status_code == 200
+            assert (await http.get(f"{description['rest']}/sandbox")).json() == description
         process.send_signal(told)
         begin = time.monotonic()
         assert await process.wait() == 0
