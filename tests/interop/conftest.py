@@ -5,6 +5,7 @@ Without Chromium or the npm packages these tests are skipped, and say so; in CI 
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -13,10 +14,11 @@ from typing import NoReturn
 import pytest
 import pytest_asyncio
 
+from bot.sandbox import Sandbox, SandboxOptions
 from tests.interop import jssip, peer, webphone
 from tests.interop.browser import Chromium, DrivenPage, Missing, Scripts, launch
 from tests.interop.jssip import JsSipPage
-from tests.interop.webphone import OpenPhonePage, PhonePage
+from tests.interop.webphone import TONES, OpenPhone, OpenPhonePage, PhonePage
 
 
 def not_here(missing: Missing) -> NoReturn:
@@ -60,6 +62,29 @@ async def open_phone_page(chromium: Chromium) -> AsyncIterator[OpenPhonePage]:
             return PhonePage(await stack.enter_async_context(chromium.page(scripts)))
 
         yield open_page
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sandbox() -> AsyncIterator[Sandbox]:
+    """One sandbox for all tests that need no settings of their own."""
+    async with Sandbox(SandboxOptions(menu_wait=3.0)) as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def phone(open_phone_page: OpenPhonePage, sandbox: Sandbox) -> AsyncIterator[OpenPhone]:
+    """Registers the vendor's phone at extensions of the sandbox; unregisters them all at the end."""
+    opened: list[PhonePage] = []
+
+    async def open_phone(extension: str) -> PhonePage:
+        page = await open_phone_page()
+        await page.page.set_microphone(TONES[extension])
+        await page.start(sandbox.sip_info(extension))
+        opened.append(page)
+        return page
+
+    yield open_phone
+    await asyncio.gather(*(page.stop() for page in opened))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -8,20 +8,14 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from bot.sandbox import Sandbox, SandboxOptions
+from bot.sandbox import Sandbox
 from tests.interop.jssip import JsSipPage
 from tests.interop.sound import hears, hears_instead
-from tests.interop.webphone import OpenPhonePage, PhonePage
+from tests.interop.webphone import TONES, OpenPhone, PhonePage
 
 pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="session")]
 
-JSSIP_SAYS, VENDOR_SAYS = 440.0, 700.0
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(SandboxOptions()) as sandbox:
-        yield sandbox
+JSSIP_SAYS, VENDOR_SAYS = TONES["101"], TONES["102"]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -34,13 +28,9 @@ async def strict(jssip_page: JsSipPage, sandbox: Sandbox) -> AsyncIterator[JsSip
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def vendor(open_phone_page: OpenPhonePage, sandbox: Sandbox) -> AsyncIterator[PhonePage]:
+async def vendor(phone: OpenPhone) -> PhonePage:
     """The vendor's phone, registered at extension 102."""
-    phone = await open_phone_page()
-    await phone.page.set_microphone(VENDOR_SAYS)
-    await phone.start(sandbox.sip_info("102"))
-    yield phone
-    await phone.stop()
+    return await phone("102")
 
 
 async def test_it_calls_the_vendors_phone_and_hangs_up(strict: JsSipPage, vendor: PhonePage) -> None:

@@ -11,21 +11,15 @@ import pytest_asyncio
 from bot.clock import Clock
 from bot.media import MediaEngine, MediaOptions, PcmSource
 from bot.phone import InboundSession, IncomingCall, Phone, PhoneEvent, Session, SessionState, SipInfo
-from bot.sandbox import Sandbox, SandboxOptions
+from bot.sandbox import Sandbox
 from bot.sip.rc import Reply
 from tests.interop.sound import Ear, hears, hears_instead, hears_nothing, level, tone
-from tests.interop.webphone import OpenPhonePage, PageCall, PhonePage
+from tests.interop.webphone import TONES, OpenPhone, PageCall, PhonePage
 
 pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="session")]
 
-BOT_SAYS, PAGE_SAYS, THIRD_SAYS = 440.0, 700.0, 1000.0
+BOT_SAYS, PAGE_SAYS, THIRD_SAYS = TONES["101"], TONES["102"], TONES["103"]
 LIMIT = 10.0  # seconds that anything between the two may take
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(SandboxOptions(menu_wait=3.0)) as sandbox:
-        yield sandbox
 
 
 class BotPhone:
@@ -54,27 +48,16 @@ async def bot(sandbox: Sandbox) -> AsyncIterator[BotPhone]:
         await bot.phone.stop()
 
 
-async def registered(open_phone_page: OpenPhonePage, sandbox: Sandbox, extension: str, says: float) -> PhonePage:
-    page = await open_phone_page()
-    await page.page.set_microphone(says)
-    await page.start(sandbox.sip_info(extension))
-    return page
-
-
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(open_phone_page: OpenPhonePage, sandbox: Sandbox) -> AsyncIterator[PhonePage]:
+async def page(phone: OpenPhone) -> PhonePage:
     """The vendor's phone at extension 102."""
-    page = await registered(open_phone_page, sandbox, "102", PAGE_SAYS)
-    yield page
-    await page.stop()
+    return await phone("102")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def third(open_phone_page: OpenPhonePage, sandbox: Sandbox) -> AsyncIterator[PhonePage]:
+async def third(phone: OpenPhone) -> PhonePage:
     """The vendor's phone at extension 103."""
-    page = await registered(open_phone_page, sandbox, "103", THIRD_SAYS)
-    yield page
-    await page.stop()
+    return await phone("103")
 
 
 def speak(session: Session) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Error as PageError
 
 from bot.sandbox import Sandbox, SandboxOptions
@@ -26,53 +25,13 @@ from tests.interop.exchanges import (
     command,
 )
 from tests.interop.sound import hears, hears_instead, hears_nothing, strongest
-from tests.interop.webphone import OpenPhonePage, PageCall, PhonePage
+from tests.interop.webphone import TONES, OpenPhone, OpenPhonePage, ring, talk
 from tests.interop.wire import labels
 
 pytestmark = [pytest.mark.interop, pytest.mark.asyncio(loop_scope="session")]
 
-TONES = {"101": 440.0, "102": 700.0, "103": 1000.0}
 DTMF_5 = (770, 1336)
 VOICEMAIL_BEEP = 1000.0
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(SandboxOptions(menu_wait=3.0)) as sandbox:
-        yield sandbox
-
-
-OpenPhone = Callable[[str], Awaitable[PhonePage]]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def phone(open_phone_page: OpenPhonePage, sandbox: Sandbox) -> AsyncIterator[OpenPhone]:
-    """`await phone("101")` registers the vendor's phone at an extension; it says that extension's tone."""
-    opened: list[PhonePage] = []
-
-    async def open_phone(extension: str) -> PhonePage:
-        page = await open_phone_page()
-        await page.page.set_microphone(TONES[extension])
-        await page.start(sandbox.sip_info(extension))
-        opened.append(page)
-        return page
-
-    yield open_phone
-    await asyncio.gather(*(page.stop() for page in opened))
-
-
-async def ring(caller: PhonePage, callee: PhonePage, number: str) -> tuple[PageCall, PageCall]:
-    """A call that rings: the caller's side and the callee's."""
-    placed = await caller.call(number)
-    return placed, await callee.incoming()
-
-
-async def talk(caller: PhonePage, callee: PhonePage, number: str) -> tuple[PageCall, PageCall]:
-    """A call that was answered, with media up at both ends."""
-    placed, came = await ring(caller, callee, number)
-    await came.answer()
-    await asyncio.gather(placed.connected(), came.connected())
-    return placed, came
 
 
 async def test_a_phone_registers_and_unregisters(open_phone_page: OpenPhonePage, sandbox: Sandbox) -> None:

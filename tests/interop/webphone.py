@@ -13,7 +13,10 @@ from tests.interop.browser import HERE, DrivenPage, Scripts, package_file
 from tests.interop.sound import Samples
 from tests.interop.wire import Frame, dialog, labels
 
-__all__ = ["OpenPhonePage", "PageCall", "PhonePage", "scripts"]
+__all__ = ["TONES", "OpenPhone", "OpenPhonePage", "PageCall", "PhonePage", "ring", "scripts", "talk"]
+
+TONES = {"101": 440.0, "102": 700.0, "103": 1000.0, "104": 1250.0}
+"""What the phone at each extension says: hertz."""
 
 
 def scripts() -> Scripts:
@@ -163,6 +166,10 @@ class PageCall:
     async def transfer(self, target: str) -> None:
         await self._operate("transfer", target)
 
+    async def complete_warm_transfer(self, consultation: PageCall) -> None:
+        """Join the two other sides, and leave both calls."""
+        await self._call("completeWarmTransfer", consultation._index)
+
     async def park(self) -> dict[str, Any]:
         """The vendor's own park: the `result` of the answer."""
         return dict(await self._operate("park"))
@@ -189,3 +196,20 @@ class PageCall:
 
 OpenPhonePage = Callable[[], Awaitable[PhonePage]]
 """What the fixture `open_phone_page` gives: each call opens one more page."""
+
+OpenPhone = Callable[[str], Awaitable[PhonePage]]
+"""What the fixture `phone` gives: `await phone("101")` registers there, and says that extension's tone."""
+
+
+async def ring(caller: PhonePage, callee: PhonePage, number: str) -> tuple[PageCall, PageCall]:
+    """A call that rings: the caller's side and the callee's."""
+    placed = await caller.call(number)
+    return placed, await callee.incoming()
+
+
+async def talk(caller: PhonePage, callee: PhonePage, number: str) -> tuple[PageCall, PageCall]:
+    """A call that was answered, with media up at both ends."""
+    placed, came = await ring(caller, callee, number)
+    await came.answer()
+    await asyncio.gather(placed.connected(), came.connected())
+    return placed, came

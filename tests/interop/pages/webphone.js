@@ -81,6 +81,7 @@ const webphone = (() => {
     unregister: () => phone.sipClient.unregister(),
     operate: (index, name, args) => calls[index][name](...args),
     placed: async (index) => void (await calls[index].placed),
+    completeWarmTransfer: (index, other) => calls[index].completeWarmTransfer(calls[other]),
     disposed: (index) => calls[index].disposed,
     listen: (index, seconds) => audio.listen(calls[index].rtcPeerConnection, seconds),
   };
