@@ -66,13 +66,14 @@ FlowName = Annotated[str, Refers("flow")]
 EventName = Annotated[str, Refers("event")]
 
 Run = Callable[["ActionContext", Any], Awaitable[object]]
+Needs = Literal["none", "call", "ringing_call", "answered_call"]
 
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
     """One action.
 
-    `main` is the argument that a step's plain value stands for. `needs` says whether there must be a call.
+    `main` is the argument that a step's plain value stands for. `needs` says what call there must be.
     `result` is the type of what `save_as` keeps: a dataclass or model whose fields flows can read, `Call` for a call
     that other steps may target, or None when nobody can know.
     """
@@ -81,9 +82,11 @@ class ActionSpec:
     args: type[BaseModel]
     run: Run
     main: str = ""
-    needs: Literal["call", "none"] = "none"
+    needs: Needs = "none"
     result: type | None = None
     doc: str = ""
+    answers: bool = False
+    """After it, the ringing call is an answered one."""
     ends_call: bool = False
     """It takes the call away from us (park, transfer, hang up): the run goes on without it."""
     ends_run: bool = False
@@ -104,8 +107,9 @@ def action(
     *,
     args: type[BaseModel] | None = None,
     main: str = "",
-    needs: Literal["call", "none"] = "none",
+    needs: Needs = "none",
     result: type | None = None,
+    answers: bool = False,
     ends_call: bool = False,
     ends_run: bool = False,
     own_timeout: bool = False,
@@ -130,6 +134,7 @@ def action(
             needs=needs,
             result=result,
             doc=inspect.getdoc(function) or "",
+            answers=answers,
             ends_call=ends_call,
             ends_run=ends_run,
             own_timeout=own_timeout,

@@ -24,7 +24,7 @@ class AnswerArguments(Arguments):
     after: Duration = Field(0.0, description="wait so long before answering")
 
 
-@action("answer", main="after", needs="call")
+@action("answer", main="after", needs="ringing_call", answers=True)
 async def answer(ctx: ActionContext, args: AnswerArguments) -> None:
     """Answer a ringing call. Done when audio flows."""
     if args.after:
@@ -36,7 +36,7 @@ class NoArguments(Arguments):
     """The action takes none."""
 
 
-@action("decline", needs="call", ends_call=True)
+@action("decline", needs="ringing_call", ends_call=True)
 async def decline(ctx: ActionContext, args: NoArguments) -> None:
     """Turn a ringing call down: the caller hears ringing and an announcement, and does not reach voicemail."""
     await ctx.call.decline()
@@ -46,7 +46,7 @@ class ForwardArguments(Arguments):
     to: Text = Field(description="a number, or a name of the configuration")
 
 
-@action("forward", main="to", needs="call", ends_call=True)
+@action("forward", main="to", needs="ringing_call", ends_call=True)
 async def forward(ctx: ActionContext, args: ForwardArguments) -> None:
     """Send a ringing call on to another number."""
     await ctx.call.forward(ctx.number(args.to))
@@ -82,7 +82,7 @@ class ReplyAnswer:
     nm: str
 
 
-@action("reply", main="text", needs="call", result=ReplyAnswer, ends_call=True, own_timeout=True)
+@action("reply", main="text", needs="ringing_call", result=ReplyAnswer, ends_call=True, own_timeout=True)
 async def reply(ctx: ActionContext, args: ReplyArguments) -> ReplyAnswer:
     """Answer a ringing call with text, and wait for the caller's choice; `none` when the time is up."""
     outcome = await ctx.call.reply(Reply(args.text), wait=REPLY_LIMIT if ctx.timeout is None else ctx.timeout)

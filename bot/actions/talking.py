@@ -22,7 +22,7 @@ class SayArguments(Arguments):
     rate: int = Field(0, ge=0, le=500, description="words a minute; the configured rate when 0")
 
 
-@action("say", main="text", needs="call")
+@action("say", main="text", needs="answered_call")
 async def say(ctx: ActionContext, args: SayArguments) -> None:
     """Speak to the other side. Done when all of it was said."""
     call = ctx.call
@@ -33,7 +33,7 @@ class PlayArguments(Arguments):
     file: Path = Field(description="a WAV file, relative to the folder of flows")
 
 
-@action("play", main="file", needs="call")
+@action("play", main="file", needs="answered_call")
 async def play(ctx: ActionContext, args: PlayArguments) -> None:
     """Play a WAV file to the other side, to its end."""
     await ctx.call.play(WavSource.open(ctx.folder / args.file))
@@ -45,7 +45,7 @@ class DigitsArguments(Arguments):
     )
 
 
-@action("send_digits", main="digits", needs="call")
+@action("send_digits", main="digits", needs="answered_call")
 async def send_digits(ctx: ActionContext, args: DigitsArguments) -> None:
     """Press keys."""
     await ctx.call.send_digits(args.digits)
@@ -55,7 +55,7 @@ class TransferArguments(Arguments):
     to: Text = Field(description="a number, or a name of the configuration")
 
 
-@action("transfer", main="to", needs="call", ends_call=True)
+@action("transfer", main="to", needs="answered_call", ends_call=True)
 async def transfer(ctx: ActionContext, args: TransferArguments) -> None:
     """Send the other side on to another number, without announcing it."""
     await ctx.call.transfer(ctx.number(args.to))
@@ -73,7 +73,7 @@ class Parked:
     orbit: str
 
 
-@action("park", main="location", needs="call", result=Parked, ends_call=True)
+@action("park", main="location", needs="answered_call", result=Parked, ends_call=True)
 async def park(ctx: ActionContext, args: ParkArguments) -> Parked:
     """Park the call where colleagues can pick it up."""
     place = await ctx.call.park(args.location)

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from bot.calls import Call, Event
 from bot.durations import Duration
+from bot.flows.scope import CallState
 from bot.flows.shapes import AGENT, CALL, COMMON, PARTY, VALUE, Record, Shape
 
 __all__ = ["AGENT_CALL_LASTED", "EVENTS", "EventFilters", "EventSpec", "LastedFilters", "Match", "Matches"]
@@ -153,13 +154,18 @@ class EventSpec:
     what: str
     filters: type[EventFilters]
     data: tuple[str, ...] = ()
-    has_call: bool = False
+    call: CallState = "gone"
+    """What is known about the call of such an event; `gone` when it has none, or none that can be acted on."""
     roots: Mapping[str, Shape] = field(default_factory=dict)
 
     @property
     def details(self) -> Record:
         """The shape of the event itself: `event`, or what `wait_for` saves."""
         return Record({"kind": VALUE, **dict.fromkeys(self.data, VALUE)}, f'the event "{self.name}"')
+
+    @property
+    def has_call(self) -> bool:
+        return issubclass(self.filters, CallFilters)
 
     def scope(self, **more: Shape) -> Record:
         """All variables of a flow that this event starts."""
@@ -174,13 +180,13 @@ _PARK = ("location", "session_id", "number", "name")
 EVENTS: Mapping[str, EventSpec] = {
     spec.name: spec
     for spec in (
-        EventSpec("call.dialling", "a call that we place", CallFilters, ("number",), has_call=True),
-        EventSpec("call.alerting", "a call that we placed", CallFilters, has_call=True),
-        EventSpec("call.ringing", "a ringing call", CallFilters, has_call=True),
-        EventSpec("call.answered", "an answered call", CallFilters, has_call=True),
-        EventSpec("call.digit", "a call with a key pressed", DigitFilters, ("digit",), has_call=True),
-        EventSpec("call.ended", "a call that is over", EndedFilters, ("cause", "by", "disposition"), has_call=True),
-        EventSpec("reply.closed", "the answer to a reply", ReplyFilters, _REPLY, has_call=True),
+        EventSpec("call.dialling", "a call that we place", CallFilters, ("number",), call="there"),
+        EventSpec("call.alerting", "a call that we placed", CallFilters, call="there"),
+        EventSpec("call.ringing", "a ringing call", CallFilters, call="ringing"),
+        EventSpec("call.answered", "an answered call", CallFilters, call="answered"),
+        EventSpec("call.digit", "a call with a key pressed", DigitFilters, ("digit",), call="answered"),
+        EventSpec("call.ended", "a call that is over", EndedFilters, ("cause", "by", "disposition")),
+        EventSpec("reply.closed", "the answer to a reply", ReplyFilters, _REPLY),
         EventSpec("park.parked", "a parked call", ParkFilters, _PARK, roots={"caller": PARTY}),
         EventSpec("park.retrieved", "a retrieved call", ParkFilters, _PARK, roots={"caller": PARTY}),
         EventSpec(

@@ -153,8 +153,12 @@ def _first_scope(reading: Reading, specs: list[EventSpec], inputs: dict[str, Inp
         more |= dict.fromkeys(("call", "caller", "callee", "agent", "event"), ANYTHING)
     if specs:
         records = tuple(spec.scope(**more) for spec in specs)
-        calls = {spec.has_call for spec in specs}
-        state: CallState = "perhaps" if len(calls) > 1 else "there" if True in calls else "gone"
+        states = {spec.call for spec in specs}
+        state: CallState = "perhaps"
+        if len(states) == 1:
+            state = specs[0].call
+        elif "gone" not in states:
+            state = "there"
         return Scope(records, state)
     roots: dict[str, Shape] = {"call": CALL, "caller": PARTY, "callee": PARTY, "event": Record({"kind": VALUE})}
     return Scope((Record({**COMMON, **roots, **more}, "a flow that is run by name"),), "perhaps")

@@ -14,7 +14,9 @@ from bot.problems import did_you_mean
 
 __all__ = ["CallState", "Scope"]
 
-CallState = Literal["there", "perhaps", "gone"]
+CallState = Literal["ringing", "answered", "there", "perhaps", "gone"]
+"""What is known about the run's call: there is one (in which state, or in either), perhaps one, or none."""
+_THERE = frozenset({"ringing", "answered", "there"})
 
 
 @dataclass(slots=True)
@@ -64,26 +66,40 @@ class Scope:
             return f'"{name}" is not a call', "a target is what dial, retrieve or supervise saved"
         return f'no step before this one saves "{name}"', did_you_mean(name, self.saved_calls)
 
-    def act(self, spec: ActionSpec, target: str, title: str, *, guarded: bool) -> str:
-        """Take note of what an action does to the run's call; what is wrong with that, or nothing."""
-        mistake = ""
-        if spec.needs == "call" and not target:
-            if self.call == "gone":
-                mistake = f'"{title}" needs a call, and '
-                mistake += f"{self.gone_by} has ended it for us" if self.gone_by else "there is none here"
-            elif self.given and not guarded and not self.branched:
-                self.needs_call = self.needs_call or title
-        if spec.ends_call and not target and self.call != "gone":
-            self._become("gone", guarded)
-            self.gone_by = f'"{title}"'
+    def act(self, spec: ActionSpec, target: str, *, uncertain: bool) -> tuple[str, str] | None:
+        """Take note of what an action does to the run's call; what is wrong with doing it here.
+
+        `uncertain`: it may be passed over, or fail and be made good.
+        """
+        mistake = None if target else self._call_mistake(spec, uncertain)
+        if not target and spec.answers and self.call == "ringing":
+            self.call = "there" if uncertain else "answered"
+        if not target and spec.ends_call and self.call != "gone":
+            self.call = "perhaps" if uncertain else "gone"
+            self.gone_by = f'"{spec.name}"'
         if spec.result is not None and issubclass(spec.result, Call):
-            self.given = self.given and guarded
-            if self.call != "there":
-                self._become("there", guarded)
+            self.given = self.given and uncertain
+            if self.call not in _THERE:
+                self.call = "perhaps" if uncertain else "answered"
         return mistake
 
-    def _become(self, state: CallState, guarded: bool) -> None:
-        self.call = "perhaps" if guarded else state
+    def blur(self) -> None:
+        """A step could not be read: whatever it was meant to do to the call may have been done."""
+        self.call = "there" if self.call in _THERE else "perhaps"
+
+    def _call_mistake(self, spec: ActionSpec, uncertain: bool) -> tuple[str, str] | None:
+        if spec.needs == "none":
+            return None
+        if self.call == "gone":
+            why = f"{self.gone_by} has ended it for us" if self.gone_by else "there is none here"
+            return f'"{spec.name}" needs a call, and {why}', ""
+        if spec.needs == "answered_call" and self.call == "ringing":
+            return f'"{spec.name}" is for an answered call, and this one still rings', "answer it first"
+        if spec.needs == "ringing_call" and self.call == "answered":
+            return f'"{spec.name}" is for a call that rings, and this one is answered', ""
+        if self.given and not uncertain and not self.branched:
+            self.needs_call = self.needs_call or spec.name
+        return None
 
     @contextmanager
     def branch(self, **more: Shape) -> Iterator[Scope]:
@@ -102,4 +118,4 @@ class Scope:
         self.saved_calls |= inner.saved_calls
         self.given = self.given and inner.given
         if inner.call != self.call:
-            self.call, self.gone_by = "perhaps", ""
+            self.call = "there" if {inner.call, self.call} <= _THERE else "perhaps"

@@ -58,7 +58,10 @@ def _read_step(reading: Reading, node: Node, scope: Scope) -> tuple[Step | None,
         if key in node and (partner in node or partner == key):
             return form[1](reading, node, scope)
     action = _find_action(reading, node)
-    return _read_action(reading, node, action, scope) if action else (None, False)
+    if action is None:
+        scope.blur()
+        return None, False
+    return _read_action(reading, node, action, scope)
 
 
 def _find_action(reading: Reading, node: MappingNode) -> Entry | None:
@@ -98,11 +101,11 @@ def _read_action(reading: Reading, node: MappingNode, entry: Entry, scope: Scope
     arguments, ready, event = read_arguments(reading, entry, spec, scope)
     target = read_target(reading, node, spec, scope)
     uncertain = guarded or "on_error" in node or "on_timeout" in node
-    mistake = scope.act(spec, target, spec.name, guarded=uncertain)
+    mistake = scope.act(spec, target, uncertain=uncertain)
     if not mistake and event in EVENTS and EVENTS[event].has_call and not target and scope.call == "gone":
-        mistake = f'"{event}" is about a call, and the run has none here'
+        mistake = f'"{event}" is about a call, and the run has none here', ""
     if mistake:
-        reading.say(entry.key.mark, mistake)
+        reading.say(entry.key.mark, *mistake)
     shape: Shape = EVENTS[event].details if event in EVENTS else shape_of(spec.result)
     if isinstance(shape, Record) and not shape.what:
         shape = Record(shape.fields, f'the result of "{spec.name}"')
@@ -119,9 +122,7 @@ def _read_action(reading: Reading, node: MappingNode, entry: Entry, scope: Scope
 # Logic forms
 
 
-def _read_form(
-    reading: Reading, node: MappingNode, key: str, parts: tuple[str, ...], scope: Scope
-) -> Modifiers:
+def _read_form(reading: Reading, node: MappingNode, key: str, parts: tuple[str, ...], scope: Scope) -> Modifiers:
     """The modifiers of a logic form, whose own parts are `parts`; keys that it cannot have are reported."""
     allowed = {*parts, *(name for name in MODIFIERS if name not in ("target", "save_as"))}
     for entry in node:

@@ -28,8 +28,8 @@ def told(text: str, variables: dict[str, object] | None = None) -> list[str]:
     ]
 
 
-def told_of_step(step: str) -> list[str]:
-    return told("flow: a\non: call.ringing\ndo:\n" + textwrap.indent(textwrap.dedent(step).strip(), "  ") + "\n")
+def told_of_step(step: str, trigger: str = "[call.ringing, call.alerting]") -> list[str]:
+    return told(f"flow: a\non: {trigger}\ndo:\n" + textwrap.indent(textwrap.dedent(step).strip(), "  ") + "\n")
 
 
 def test_ten_mistakes_are_ten_errors_each_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,6 +199,21 @@ def test_mistakes_before_the_steps(text: str, expected: list[str]) -> None:
 )  # fmt: skip
 def test_mistakes_in_steps(step: str, expected: list[str]) -> None:
     assert told_of_step(step) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ("- say: hello", ['say: "say" is for an answered call, and this one still rings (answer it first)']),
+        ("- answer\n- reply: hi", ['reply: "reply" is for a call that rings, and this one is answered']),
+        ("- answer:\n  if: line.busy\n- say: hi", []),
+        ("- if: line.busy\n  then: [answer]\n- reply: hi", []),
+        ("- anwser\n- say: hi", ['anwser: unknown action "anwser" (did you mean "answer"?)']),
+        ("- hang_up\n- dial: '105'\n- say: hi", []),
+    ],
+)
+def test_what_a_call_is_not_ready_for_is_a_mistake(steps: str, expected: list[str]) -> None:
+    assert told_of_step(steps, "call.ringing") == expected
 
 
 def test_a_variable_must_be_known_to_every_trigger() -> None:
