@@ -8,7 +8,7 @@ import ssl
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from bot.phone import Phone, SipInfo
 from bot.plugins import Plugins, load_plugins
 from bot.problems import FileProblems, Problem, format_problems
 from bot.ringcentral import Provision, Provisioner, RestClient
-from bot.sandbox import Sandbox, SandboxOptions
+from bot.sandbox import SHIPPED, Sandbox, SandboxOptions
 from bot.schedule import Scheduler
 from bot.store import Store
 from bot.story import Story
@@ -110,11 +110,11 @@ def sandboxed(config: Config, sandbox: Sandbox) -> Platform:
 
 @asynccontextmanager
 async def open_platform(config: Config, clock: Clock, speech: Speech) -> AsyncIterator[Platform]:
-    """The account, or a sandbox that lives as long as the context."""
+    """The account, or a sandbox with its people that lives as long as the context."""
     if config.account == "ringcentral":
         yield account(config)
         return
-    async with Sandbox(SandboxOptions(), clock=clock, speech=speech) as sandbox:
+    async with Sandbox(SandboxOptions(people=(SHIPPED,)), clock=clock, speech=speech) as sandbox:
         yield sandboxed(config, sandbox)
 
 
@@ -127,8 +127,11 @@ async def open_bot(
     speech: Speech,
     on_trace: Trace | None = None,
     on_progress: OnProgress | None = None,
+    automatic: bool = True,
 ) -> AsyncIterator[Bot]:
     """Build everything, register the phones, and run until the context is left.
+
+    Unless `automatic`, nothing starts by itself: no schedule, no campaign, no flow that an event would trigger.
 
     Raises:
         FileProblems: mistakes in flows, campaigns or plugins.
@@ -139,6 +142,8 @@ async def open_bot(
         store = await stack.enter_async_context(await Store.open(config.database_url()))
         plugins = load_plugins(config.plugins)
         flows = FlowSet.load(config.flows, actions_of(plugins, store.do_not_call), variables=config.vars)
+        if not automatic:
+            flows = replace(flows, flows={name: replace(flow, triggers=()) for name, flow in flows.flows.items()})
         campaign_files = load_campaigns(config.campaigns, flows=flows.flows)
         media = await stack.enter_async_context(MediaEngine(media_options(config, platform)))
         calls = await stack.enter_async_context(Calls(clock, park_locations=config.park_locations, gate=why_not))
@@ -164,18 +169,28 @@ async def open_bot(
         await stack.enter_async_context(engine)
         stack.callback(calls.on_event(engine.handle))
         await stack.enter_async_context(plugins.running(calls))
-        phones = await _start_phones(stack, config, platform, calls, media, clock)
-        await stack.enter_async_context(scheduler)
-        campaigns.add_schedules(scheduler)
-        tasks = await stack.enter_async_context(_owned_tasks())
-        tasks(campaigns.take_up(), "campaigns cut off")
+        phones = await _start_phones(stack, config, platform, calls, media, clock, device="" if automatic else "once")
+        if automatic:
+            await stack.enter_async_context(scheduler)
+            campaigns.add_schedules(scheduler)
+            spawn = await stack.enter_async_context(_owned_tasks())
+            spawn(campaigns.take_up(), "campaigns cut off")
         yield Bot(calls, engine, campaigns, scheduler, store, plugins, phones)
 
 
 async def _start_phones(
-    stack: AsyncExitStack, config: Config, platform: Platform, calls: Calls, media: MediaEngine, clock: Clock
+    stack: AsyncExitStack,
+    config: Config,
+    platform: Platform,
+    calls: Calls,
+    media: MediaEngine,
+    clock: Clock,
+    device: str,
 ) -> dict[str, Phone]:
-    """Log in, fetch the sip info, watch the platform's events and register; the stack undoes all of it."""
+    """Log in, fetch the sip info, watch the platform's events and register; the stack undoes all of it.
+
+    `device` tells this bot's phones from those of another one that runs with the same configuration.
+    """
     spawn = await stack.enter_async_context(_owned_tasks())
     clients: dict[str, RestClient] = {}
     phones: dict[str, Phone] = {}
@@ -186,7 +201,7 @@ async def _start_phones(
         if rest is None:
             rest = RestClient(platform.server, platform.client_id, platform.client_secret, secret, clock=clock)
             clients[secret.get_secret_value()] = await stack.enter_async_context(rest)
-        phone, extension = await _start_phone(stack, settings, config, platform, rest, calls, media, clock)
+        phone, extension = await _start_phone(stack, settings, config, platform, rest, calls, media, clock, device)
         phones[settings.name] = phone
         extensions[settings.name] = extension
         calls.add_phone(phone, extension)
@@ -216,6 +231,7 @@ async def _start_phone(
     calls: Calls,
     media: MediaEngine,
     clock: Clock,
+    device: str,
 ) -> tuple[Phone, str]:
     """One phone, registered, and its extension. A sip info that is refused is asked for anew, once."""
     provisioner = Provisioner(rest, config.state / "sip-info")
@@ -225,7 +241,7 @@ async def _start_phone(
             SipInfo.from_json(provision.sip_info),
             media,
             name=settings.name,
-            instance_id=settings.instance_id or _instance_id(config.state, settings.name),
+            instance_id=(not device and settings.instance_id) or _instance_id(config.state, settings.name + device),
             ssl_context=platform.ssl_context,
             clock=clock,
             on_event=calls.phone_event,
@@ -368,19 +384,25 @@ async def run_bot(config: Config, out: Console) -> int:
     return 0
 
 
-async def run_campaign(config: Config, name: str, out: Console) -> int:
-    """`bot campaign run NAME`."""
+async def run_campaign(config: Config, name: str, out: Console, *, anew: bool = False) -> int:
+    """`bot campaign run NAME`: dials, and does nothing else; a bot that runs beside it goes on undisturbed."""
     clock = Clock()
     story = Story(out)
     async with (
         Speech() as speech,
         open_platform(config, clock, speech) as platform,
         open_bot(
-            config, platform, clock=clock, speech=speech, on_trace=story.trace, on_progress=story.progress
+            config,
+            platform,
+            clock=clock,
+            speech=speech,
+            on_trace=story.trace,
+            on_progress=story.progress,
+            automatic=False,
         ) as bot,
     ):
         bot.calls.on_event(story.event)
-        report = await bot.campaigns.run(name)
+        report = await bot.campaigns.run(name, anew=anew)
     for table in report_tables(report):
         out.print(table)
     return 0

@@ -104,9 +104,15 @@ def check(
 
 
 @campaign.command("run")
-def campaign_run(name: str, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def campaign_run(
+    name: str,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="begin the list again, with those who were reached too")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
     """Dial a campaign's list now, within its rules, and print what came of it."""
-    raise typer.Exit(start(run_campaign(load(config), name, out)))
+    raise typer.Exit(start(run_campaign(load(config), name, out, anew=anew)))
 
 
 @campaign.command("show")

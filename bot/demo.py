@@ -323,7 +323,7 @@ async def play(out: Console, config: Path, *, once: bool = False, only: Sequence
             return 0 if all(result.ok for result in results) else 1
         while True:
             for scenario in chosen:
-                story.say("demo", f"{scenario.name}: {scenario.expected}", style="bold")
+                out.rule(f"{scenario.name}: {scenario.expected}", align="left", style="dim")
                 result = await play_scenario(scenario, stage, clock)
                 story.say("demo", result.happened, style="bold green" if result.ok else "bold red")
                 await clock.sleep(PAUSE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,12 +21,14 @@ class Story:
 
     def __init__(self, out: Console) -> None:
         self._out = out
+        self._calls: dict[str, str] = {}
+        """The call of each run that goes on."""
 
     def say(self, who: str, text: str, *, at: datetime | None = None, style: str = "") -> None:
         """One line: the time, whom it concerns, and what happened."""
         moment = (at or datetime.now().astimezone()).astimezone()
         body = f"[{style}]{escape(text)}[/{style}]" if style else escape(text)
-        self._out.print(f"[dim]{moment:%H:%M:%S}[/dim]  [bold]{escape(who):<10}[/bold]  {body}")
+        self._out.print(f"[dim]{moment:%H:%M:%S}[/dim]  [bold]{escape(who):<11}[/bold] {body}", soft_wrap=True)
 
     def started(self, phones: Iterable[Phone], plugins: Iterable[str]) -> None:
         names = ", ".join(f"{phone.name} ({phone.sip_info.username.rpartition('*')[2]})" for phone in phones)
@@ -76,20 +78,23 @@ class Story:
 
     def trace(self, record: TraceRecord) -> None:
         """A flow began, did a step, or ended."""
-        who = f"{record.flow}"
+        if isinstance(record, RunStarted):
+            self._calls[record.run_id] = record.call_id
+        who = self._calls.get(record.run_id) or "flow"
         match record:
-            case RunStarted(call_id=call_id):
-                self.say(who, f"starts for {call_id}" if call_id else "starts", at=record.at)
-            case StepDone(outcome="skipped"):
+            case RunStarted():
+                self.say(who, f"flow {record.flow} starts", at=record.at, style="blue")
+            case StepDone(outcome="skipped" | "cancelled"):
                 pass
             case StepDone():
-                self.say(who, _step(record), at=record.at, style="" if record.outcome == "done" else "yellow")
-            case RunEnded(outcome="done"):
-                self.say(who, f"done after {record.seconds:.1f} s", at=record.at, style="green")
+                ended = record.at + timedelta(seconds=record.seconds)
+                style = "" if record.outcome == "done" else "yellow"
+                self.say(who, f"{record.flow} · {_step(record)}", at=ended, style=style)
             case RunEnded():
+                del self._calls[record.run_id]
                 why = f": {record.reason}" if record.reason else ""
-                style = "red" if record.outcome == "failed" else "yellow"
-                self.say(who, f"{record.outcome}{why}", at=record.at, style=style)
+                style = "red" if record.outcome == "failed" else "blue"
+                self.say(who, f"flow {record.flow} {record.outcome}{why}", at=record.at, style=style)
 
     def progress(self, progress: Progress) -> None:
         """A campaign got on with a contact."""
@@ -119,7 +124,7 @@ def _step(step: StepDone) -> str:
     """`say “You are through to the order line.”`, `reply … → yes`."""
     shown = " ".join(_value(value) for value in step.arguments.values() if value not in ("", None, 0, False))
     result = f" → {_value(step.result)}" if step.result not in (None, {}, "") else ""
-    failed = f" ({step.outcome}: {step.error})" if step.outcome != "done" else ""
+    failed = f" ({step.outcome}: {step.error})" if step.error else ""
     return f"{step.action} {shown}".rstrip() + result + failed
 
 
