@@ -158,7 +158,10 @@ def report_tables(report: CampaignReport) -> list[Table]:
 
 
 def _contact_table(contacts: Iterable[ContactReport]) -> Table:
-    table = Table("line", "number", "name", "status", "attempts", "talked", "why", "next", title="Contacts")
+    table = Table("line", title="Contacts")
+    table.add_column("number", no_wrap=True)
+    for column in ("name", "status", "calls", "talked", "why", "next"):
+        table.add_column(column, overflow="fold")
     for contact in contacts:
         table.add_row(
             str(contact.line),

@@ -61,9 +61,10 @@ class Window:
     def _candidates(self, moment: datetime, zone: tzinfo) -> Iterator[datetime]:
         """Every moment of the next days at which the window could open: its local start, and changes of the clock."""
         opening = time(self.first // 60, self.first % 60)
+        today = moment.astimezone(zone).date()
         for days in range(9):
-            begin = moment + days * _DAY
-            date = begin.astimezone(zone).date()
+            # Dates are counted on the calendar: 24 hours after a late evening is two days later when clocks go forward.
+            begin, date = moment + days * _DAY, today + days * _DAY
             for fold in (0, 1):
                 yield datetime.combine(date, opening, zone).replace(fold=fold).astimezone(UTC)
             change = _clock_change(begin, begin + _DAY, zone)

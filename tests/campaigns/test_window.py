@@ -63,6 +63,12 @@ def test_when_it_opens_it_is_open_everywhere_and_was_not_before(
         )
 
 
+def test_the_short_day_on_which_clocks_go_forward_is_not_passed_over() -> None:
+    late_on_saturday = datetime(2026, 3, 8, 4, 38, tzinfo=UTC)
+    opens = Window(0, 1, frozenset({0, 6})).opens(late_on_saturday, [ZoneInfo("America/New_York")])
+    assert opens == datetime(2026, 3, 8, 5, 0, tzinfo=UTC)
+
+
 @given(windows(), moments_near_clock_changes(), zones)
 @settings(max_examples=100, deadline=None)
 def test_a_window_opens_within_nine_days_in_any_one_zone(window: Window, moment: datetime, place: ZoneInfo) -> None:
