@@ -63,7 +63,7 @@ class Window:
         opening = time(self.first // 60, self.first % 60)
         today = moment.astimezone(zone).date()
         for days in range(9):
-            # Dates are counted on the calendar: 24 hours after a late evening is two days later when clocks go forward.
+            # Dates are counted on the calendar: when clocks go forward, 24 hours can reach the day after next.
             begin, date = moment + days * _DAY, today + days * _DAY
             for fold in (0, 1):
                 yield datetime.combine(date, opening, zone).replace(fold=fold).astimezone(UTC)
