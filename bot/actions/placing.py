@@ -26,7 +26,7 @@ class DialArguments(Arguments):
 
 @action("dial", main="number", result=Call, own_timeout=True)
 async def dial(ctx: ActionContext, args: DialArguments) -> Call:
-    """Call a number and wait until it was really answered."""
+    """Call a number and wait until it was really answered: a minute, unless `timeout` says otherwise."""
     call = await ctx.calls.dial(ctx.number(args.number), phone=args.phone, caller_id=args.caller_id)
     try:
         async with asyncio.timeout(RING_LIMIT if ctx.timeout is None else ctx.timeout):

@@ -40,8 +40,17 @@ __all__ = [
     "action",
 ]
 
-MODIFIERS = ("if", "name", "target", "save_as", "timeout", "on_timeout", "retry", "on_error")
-"""The keys that every step has beside its action."""
+MODIFIERS: Mapping[str, str] = {
+    "if": "an expression; the step is left out when it is not true",
+    "name": "what traces call the step",
+    "target": "the saved call that the step acts on, instead of the run's own",
+    "save_as": "the name under which later steps find the result",
+    "timeout": "how long the step may take",
+    "on_timeout": "steps that follow when it took too long; without it that is an error",
+    "retry": "how often to try again after an error, and how long to wait before",
+    "on_error": "`continue`, `stop` (the run counts as done), or steps; without it the run fails",
+}
+"""The keys that every step has beside its action, and what they are for."""
 
 RESERVED = frozenset({*MODIFIERS, "then", "else", "match", "cases", "repeat", "do", "parallel", "try", "catch"})
 """Words of the language that no action can have as its name."""

@@ -84,7 +84,10 @@ class ReplyAnswer:
 
 @action("reply", main="text", needs="ringing_call", result=ReplyAnswer, ends_call=True, own_timeout=True)
 async def reply(ctx: ActionContext, args: ReplyArguments) -> ReplyAnswer:
-    """Answer a ringing call with text, and wait for the caller's choice; `none` when the time is up."""
+    """Answer a ringing call with text, and wait for the caller's choice; `none` when the time is up.
+
+    The caller has three minutes, unless `timeout` says otherwise.
+    """
     outcome = await ctx.call.reply(Reply(args.text), wait=REPLY_LIMIT if ctx.timeout is None else ctx.timeout)
     return ReplyAnswer(
         choice=outcome.choice,

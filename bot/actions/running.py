@@ -78,7 +78,7 @@ async def set_variables(ctx: ActionContext, args: SetArguments) -> None:
 
 class LogArguments(Arguments):
     text: Text = Field(description="what to write", max_length=5000)
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="how loud")
 
 
 @action("log", main="text")

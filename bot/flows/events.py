@@ -15,7 +15,7 @@ from bot.durations import Duration
 from bot.flows.scope import CallState
 from bot.flows.shapes import AGENT, CALL, COMMON, PARTY, VALUE, Record, Shape
 
-__all__ = ["AGENT_CALL_LASTED", "EVENTS", "EventFilters", "EventSpec", "LastedFilters", "Match", "Matches"]
+__all__ = ["AGENT_CALL_LASTED", "DETAILS", "EVENTS", "EventFilters", "EventSpec", "LastedFilters", "Match", "Matches"]
 
 AGENT_CALL_LASTED = "agent.call.lasted"
 LONGEST_MATCHED = 1_000
@@ -133,6 +133,8 @@ class AgentFilters(EventFilters):
 
 
 class LastedFilters(AgentFilters):
+    """A call of a watched agent has gone on for so long."""
+
     over: Duration = Field(description="how long the call must have lasted")
 
     def _details(self) -> list[str]:
@@ -176,6 +178,20 @@ class EventSpec:
 _AGENT_ROOTS: Mapping[str, Shape] = {"agent": AGENT, "caller": PARTY}
 _REPLY = ("choice", "sts", "resp", "ext_nfo", "phn", "nm")
 _PARK = ("location", "session_id", "number", "name")
+
+DETAILS: Mapping[str, str] = {
+    "ext_nfo": "the call-back number that an urgent caller left",
+    "name": "the name of the other side",
+    "nm": "the caller's name, as it came with the answer",
+    "number": "the number of the other side",
+    "phn": "the caller's number, as it came with the answer",
+    "reason": "why the phone was lost",
+    "resp": "the answer as it came on the wire: 1 yes, 2 no, 3 urgent",
+    "seconds": "how long the call lasted",
+    "session_id": "the platform's id of the telephony session",
+    "sts": "whether the reply came through, as it came on the wire: 0 when it did",
+}
+"""What the details of events are; those that can be filtered say it at their filter."""
 
 EVENTS: Mapping[str, EventSpec] = {
     spec.name: spec

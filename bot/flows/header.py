@@ -29,7 +29,7 @@ class FlowHeader(BaseModel):
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     flow: Name = Field(description="its name: small letters, digits and -")
-    description: str = ""
+    description: str = Field("", description="what it is for, in a sentence")
     on: Any = Field(None, description="the events that start it; without any, it is run by name")
     condition: Any = Field(None, alias="if", description="an expression; the flow runs when it is true")
     mode: Any = Field("parallel", description="single, restart, queued or parallel, with a limit and a key (per)")
@@ -43,7 +43,7 @@ class FlowHeader(BaseModel):
 class ModeModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    policy: Policy = "parallel"
+    policy: Policy = Field("parallel", description="what happens when another run goes on")
     limit: int = Field(100, ge=1, le=10_000, description="runs at a time (parallel), or runs that wait (queued)")
     per: str | None = Field(None, description="a template; runs with different values do not touch each other")
 
@@ -51,9 +51,9 @@ class ModeModel(BaseModel):
 class InputModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    default: Any = None
+    default: Any = Field(None, description="its value when none is given")
     required: StrictBool | None = Field(None, description="true unless there is a default")
-    description: str = ""
+    description: str = Field("", description="what it is for, in a sentence")
 
 
 def read_flow(reading: Reading, document: Document) -> Flow | None:

@@ -15,6 +15,7 @@ from bot.flows.templates import Template
 from bot.yaml12 import Mark
 
 __all__ = [
+    "POLICIES",
     "ActionStep",
     "Case",
     "Flow",
@@ -61,6 +62,13 @@ class Trigger:
 
 
 Policy = Literal["single", "restart", "queued", "parallel"]
+
+POLICIES: Mapping[Policy, str] = {
+    "parallel": "it goes on beside the others, up to `limit` runs; further ones are left out",
+    "single": "it is left out while another run goes on",
+    "restart": "the run that goes on is ended, its `finally` is done, and the new one begins",
+    "queued": "it waits its turn; when `limit` runs wait already, it is left out",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,9 @@ class Anything:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """Text, a number, a truth value: it has nothing to read but the methods of text."""
+    """Text, a number, a truth value: it has nothing to read but the methods of text. `about` says what it is."""
+
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +66,47 @@ Shape: TypeAlias = Anything | Value | Record | Table
 
 ANYTHING = Anything()
 VALUE = Value()
-PARTY = Record({"number": VALUE, "name": VALUE})
+PARTY = Record({"number": Value("as the phone system gives it"), "name": Value("empty when nobody knows it")})
 CALL = Record(
     {
-        "id": VALUE,
-        "direction": VALUE,
-        "state": VALUE,
-        "number": VALUE,
-        "name": VALUE,
-        "queue": VALUE,
-        "phone": VALUE,
-        "answer_after": VALUE,
-        "session_id": VALUE,
-        "headers": Table(VALUE),
+        "id": Value("the bot's own id of the call"),
+        "direction": Value("inbound or outbound"),
+        "state": Value("dialling, ringing, answered or ended"),
+        "number": Value("the number of the other side"),
+        "name": Value("the name of the other side"),
+        "queue": Value("the queue that it came through; empty without one"),
+        "phone": Value("the name of our phone"),
+        "answer_after": Value("seconds after which the call asks to be answered; 0 when it does not say"),
+        "session_id": Value("the platform's id of the telephony session"),
+        "headers": Table(Value("a header of the INVITE, its name in any case")),
         "caller": PARTY,
         "callee": PARTY,
-        "cause": VALUE,
-        "disposition": VALUE,
+        "cause": Value("how it ended; empty while it goes on"),
+        "disposition": Value("what came of it: answered, busy, no_answer, invalid, failed or cancelled"),
     },
     "a call",
 )
-AGENT = Record({"extension": VALUE, "busy": VALUE, "free": VALUE, "accepts_calls": VALUE, "talking_to": PARTY})
-QUEUE = Record({"free_agents": VALUE, "busy_agents": VALUE, "members": VALUE})
+AGENT = Record(
+    {
+        "extension": Value("the agent's extension number"),
+        "busy": Value("whether the agent is in a call"),
+        "free": Value("whether the agent takes calls and is in none"),
+        "accepts_calls": Value("whether the agent takes calls"),
+        "talking_to": PARTY,
+    }
+)
+QUEUE = Record(
+    {
+        "free_agents": Value("how many of its agents take calls and are in none"),
+        "busy_agents": Value("how many of its agents are in a call"),
+        "members": Value("the extensions of its agents"),
+    }
+)
 COMMON: Mapping[str, Shape] = {
-    "line": Record({"busy": VALUE}),
+    "line": Record({"busy": Value("whether the phone of the call is in another call")}),
     "queue": Table(QUEUE),
     "agents": Table(AGENT),
-    "run": Record({"id": VALUE, "flow": VALUE}),
+    "run": Record({"id": Value("the id of this run, as traces show it"), "flow": Value("the name of the flow")}),
     "vars": ANYTHING,
     "inputs": Record({}),
 }
