@@ -17,6 +17,7 @@ from bot.errors import ConfigError
 from bot.yaml12 import read_model
 
 __all__ = [
+    "ENVIRONMENT",
     "Account",
     "Config",
     "LogSettings",
@@ -59,11 +60,15 @@ class QueueSettings(Settings):
 
 
 class SpeechSettings(Settings):
+    """How the bot speaks."""
+
     voice: str = Field("", description="a voice of the speech engine; its default when empty")
     rate: int = Field(0, ge=0, le=500, description="words a minute; the engine's default when 0")
 
 
 class MediaSettings(Settings):
+    """The audio of calls."""
+
     codecs: tuple[Literal["PCMU", "PCMA", "opus"], ...] = Field(
         ("PCMU", "opus"), description="in order of preference"
     )
@@ -72,8 +77,10 @@ class MediaSettings(Settings):
 
 
 class LogSettings(Settings):
-    level: Literal["debug", "info", "warning", "error"] = "warning"
-    form: Literal["text", "json"] = "text"
+    """What is logged, on the error output."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("warning", description="the least that is logged")
+    form: Literal["text", "json"] = Field("text", description="lines for people, or one JSON object a line")
     sip: bool = Field(False, description="log every SIP message, secrets masked (needs level debug)")
 
 
@@ -110,12 +117,13 @@ class Config(Settings):
         return self.database or f"sqlite+aiosqlite:///{self.state / 'bot.sqlite3'}"
 
 
-_ENVIRONMENT = {
+ENVIRONMENT: Mapping[str, str] = {
     "RINGCENTRAL_SERVER_URL": "server",
     "RINGCENTRAL_CLIENT_ID": "client_id",
     "RINGCENTRAL_CLIENT_SECRET": "client_secret",
     "RINGCENTRAL_JWT_TOKEN": "jwt",
 }
+"""The environment variables that are read, and the setting of `ringcentral` that each wins over."""
 
 
 def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -129,7 +137,7 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
         raise ConfigError(f"there is no configuration file {path}", hint="copy config.example.yaml, or use --config")
     config = read_model(path, Config)
     found = os.environ if environment is None else environment
-    secrets = {field: found[name] for name, field in _ENVIRONMENT.items() if found.get(name)}
+    secrets = {field: found[name] for name, field in ENVIRONMENT.items() if found.get(name)}
     account = Account.model_validate({**_plain(config.ringcentral), **secrets})
     folder = path.parent
     config = config.model_copy(
@@ -155,7 +163,7 @@ def _check_credentials(config: Config) -> None:
     account = config.ringcentral
     missing = [
         name
-        for name, field in _ENVIRONMENT.items()
+        for name, field in ENVIRONMENT.items()
         if field in ("client_id", "client_secret") and not _text(getattr(account, field))
     ]
     if not account.jwt.get_secret_value() and not all(phone.jwt.get_secret_value() for phone in config.phones):

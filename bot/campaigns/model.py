@@ -69,6 +69,8 @@ class Columns(_Model):
 
 
 class ContactList(_Model):
+    """Whom to call: a CSV file."""
+
     file: str = Field(description="a CSV file with a header; relative to the campaign's file")
     columns: Columns = Columns()
     country: Annotated[str, AfterValidator(_country)] = Field("US", description="of numbers without a country code")
@@ -96,10 +98,19 @@ class WindowHours(_Model):
 class RetryAfter(_Model):
     """The delay before the next attempt; `never` to leave it."""
 
-    busy: Duration | Literal["never"] = RETRY_AFTER[Disposition.BUSY].total_seconds()
-    no_answer: Duration | Literal["never"] = RETRY_AFTER[Disposition.NO_ANSWER].total_seconds()
-    failed: Duration | Literal["never"] = RETRY_AFTER[Disposition.FAILED].total_seconds()
-    interrupted: Duration | Literal["never"] = RETRY_AFTER[Disposition.INTERRUPTED].total_seconds()
+    busy: Duration | Literal["never"] = Field(
+        RETRY_AFTER[Disposition.BUSY].total_seconds(), description="after a busy line"
+    )
+    no_answer: Duration | Literal["never"] = Field(
+        RETRY_AFTER[Disposition.NO_ANSWER].total_seconds(), description="after nobody answered"
+    )
+    failed: Duration | Literal["never"] = Field(
+        RETRY_AFTER[Disposition.FAILED].total_seconds(), description="after a call that the phone system failed"
+    )
+    interrupted: Duration | Literal["never"] = Field(
+        RETRY_AFTER[Disposition.INTERRUPTED].total_seconds(),
+        description="after an attempt during which the bot stopped: it may have rung",
+    )
 
     def delays(self) -> dict[Disposition, timedelta]:
         written = {Disposition(name): getattr(self, name) for name in type(self).model_fields}
@@ -107,6 +118,8 @@ class RetryAfter(_Model):
 
 
 class Attempts(_Model):
+    """How often a contact is called."""
+
     max: int = Field(3, ge=1, le=50, description="attempts a contact, in all")
     per_day: int | None = Field(
         3, ge=1, le=20, description="attempts to a number in a day of the called party, whoever makes them"

@@ -66,10 +66,10 @@ def _read_answer(value: object) -> object:
 
 
 class Script(Model):
-    """Steps that `People.play` runs: usually a call. What is still up at the end is hung up."""
+    """What a person does when told to: usually a call. What is still up at the end is hung up."""
 
     about: str = Field("", description="one line for those who choose a script")
-    do: Annotated[tuple[Step, ...], BeforeValidator(some)]
+    do: Annotated[tuple[Step, ...], BeforeValidator(some)] = Field(description="the steps")
 
 
 class Person(Model):
@@ -85,10 +85,12 @@ class Person(Model):
     extension: Annotated[Text, Field(pattern=r"^\d{3,6}$")] = Field(
         "", description="of a desk phone inside, such as 102"
     )
-    about: str = ""
-    when_called: Annotated[Answer, BeforeValidator(_read_answer)] = Answer(answering=Answering.RINGS_OUT)
-    then: tuple[Step, ...] = ()
-    scripts: dict[str, Script] = Field(default_factory=dict)
+    about: str = Field("", description="one line about the person")
+    when_called: Annotated[Answer, BeforeValidator(_read_answer)] = Field(
+        Answer(answering=Answering.RINGS_OUT), description="what happens to a call; it rings out when not given"
+    )
+    then: tuple[Step, ...] = Field((), description="the steps once the person has answered")
+    scripts: dict[str, Script] = Field(default_factory=dict, description="what the person can play, by name")
 
     @model_validator(mode="after")
     def _fits(self) -> Person:

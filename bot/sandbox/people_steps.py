@@ -120,7 +120,7 @@ class Model(BaseModel):
 class CallArgs(Model):
     """Whom to call, and what the call carries."""
 
-    to: Text
+    to: Text = Field(description="a number, an extension or a queue")
     caller_id: Text = Field("", description="the number shown instead of the person's own")
     caller_name: str = Field("", description="the name shown instead of the person's own")
     auto_answer: bool = Field(False, description="ask for an answer without a person: Alert-Info: Auto Answer")
@@ -131,7 +131,7 @@ class CallArgs(Model):
 class RetrieveArgs(Model):
     """A park location's name or number, or an orbit such as *813."""
 
-    location: Text
+    location: Text = Field(description="where the call is parked")
 
 
 class HearArgs(Model):
@@ -183,26 +183,26 @@ class Retrieve(Action):
 class Wait(Action):
     """Lets time pass; what is heard meanwhile is kept for the next `hear`."""
 
-    wait: Duration
+    wait: Duration = Field(description="how long")
 
 
 class WaitFor(Action):
     """Waits until the call rings, is answered, or has ended."""
 
-    wait_for: Literal["ringing", "answered", "ended"]
+    wait_for: Literal["ringing", "answered", "ended"] = Field(description="`ringing`, `answered` or `ended`")
     within: Within = 30.0
 
 
 class Say(Action):
     """Speaks."""
 
-    say: Annotated[str, Field(min_length=1)]
+    say: Annotated[str, Field(min_length=1, description="the words")]
 
 
 class Play(Action):
     """Plays a tone: `tone 440 for 2s`."""
 
-    play: Annotated[Tone, BeforeValidator(_tone)]
+    play: Annotated[Tone, BeforeValidator(_tone)] = Field(description="`tone`, frequencies in Hz, `for`, how long")
 
 
 class Press(Action):
@@ -221,7 +221,7 @@ class Hear(Action):
 class Listen(Action):
     """Listens without judging."""
 
-    listen: Duration
+    listen: Duration = Field(description="how long")
 
 
 class HangUp(Action):
@@ -233,14 +233,18 @@ class HangUp(Action):
 class ExpectEnd(Action):
     """Waits for the other side to end the call: in any way, by hanging up, or by refusing it before an answer."""
 
-    expect_end: Annotated[Literal["any", "hung_up", "refused"], BeforeValidator(lambda value: value or "any")]
+    expect_end: Annotated[Literal["any", "hung_up", "refused"], BeforeValidator(lambda value: value or "any")] = (
+        Field(description="`any`, `hung_up` or `refused`; `any` when there is no value")
+    )
     within: Within = 30.0
 
 
 class Repeat(Action):
     """Does its steps so many times, or until the call has ended (`until_end`), which is then as it should be."""
 
-    repeat: Annotated[int, Field(ge=1, le=1000)] | Literal["until_end"]
+    repeat: Annotated[int, Field(ge=1, le=1000)] | Literal["until_end"] = Field(
+        description="how often, or `until_end`; the steps stand under `do`"
+    )
     do: Annotated[tuple[Step, ...], BeforeValidator(some)]
 
 
