@@ -37,5 +37,8 @@ lint: $(READY)      ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+docs: $(READY)      ## write the reference pages from the models
+	@$(BIN)/python -m tools.reference
+
 clean:              ## remove what setup made
 	rm -rf $(VENV) tests/interop/node_modules
