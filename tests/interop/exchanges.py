@@ -1,4 +1,4 @@
-"""The exchanges of RingCentral's dialect, as a phone sees them on its wire (`docs/ringcentral.md` has the long form).
+"""The exchanges of RingCentral's dialect, as a phone sees them on its wire.
 
 Each is a tuple of `wire.Frame.label`s; a whole call is the sum of a few.
 """
