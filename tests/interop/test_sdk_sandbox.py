@@ -143,7 +143,7 @@ async def test_a_call_is_forwarded_while_it_rings(phone: OpenPhone) -> None:
     [
         ("3", {"Sts": "0", "Resp": "1"}),
         ("4", {"Sts": "0", "Resp": "2"}),
-        ("516505550123#1", {"Sts": "0", "Resp": "3", "ExtNfo": "16505550123"}),
+        ("55550123#1", {"Sts": "0", "Resp": "3", "ExtNfo": "5550123"}),
     ],
     ids=["yes", "no", "urgent"],
 )
