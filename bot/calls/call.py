@@ -55,6 +55,8 @@ class Call:
         self.ended_at: datetime | None = None
         self.end: CallEnd | None = None
         self.evidence: list[Evidence] = []
+        self.service = False
+        """With a service of the platform (a star code, a park location): it starts no flow."""
         self.companion: Call | None = None
         """The other call that must stay up with this one: a take-over needs two."""
         self._clock = clock

@@ -142,9 +142,7 @@ class Calls:
         """
         parked = self.park_locations.waiting(location)
         target = self.park_locations[location].target
-        call = await self._place(target, phone, "", {"Replaces": parked.replaces})
-        await self.service_answers(call)
-        return call
+        return await self._place_service(target, phone, {"Replaces": parked.replaces})
 
     async def supervise(self, agent: str, how: SupervisionMode, *, phone: str = "") -> Call:
         """Join, or take over, the call that an agent is in. Returns the call in which the customer is heard.
@@ -158,34 +156,41 @@ class Calls:
 
     async def place_service(self, code: str, phone: str) -> Call:
         """Call a service of the platform (a star code) and wait until it is on the line."""
-        call = await self._place(code, phone, "", None)
-        await self.service_answers(call)
-        return call
-
-    async def service_answers(self, call: Call) -> None:
-        """Wait for the 200 of a call to a service, where it does mean an answer."""
-        session = call.session
-        assert isinstance(session, OutboundSession)
-        await session.answered()
-        await session.media.connected()
-        call.assume_answered("the platform's service answers by itself")
+        return await self._place_service(code, phone, None)
 
     def expect_take_over(self, take_over: TakeOver) -> Callable[[], None]:
         """The next inbound call from `*83`, or re-INVITE of the first call, belongs to this take-over."""
         self._take_overs.append(take_over)
         return lambda: self._take_overs.remove(take_over)
 
-    def adopt(self, session: Session, phone: str) -> Call:
+    def _adopt(self, session: Session, phone: str, *, service: bool = False) -> Call:
         """Make the call of a new session, without telling anyone yet."""
         call = Call(f"c-{next(self._numbers)}", session, phone, self._clock, self.publish, self.park_locations)
+        call.service = service
         self._live[call.id] = call
         self._by_session[session] = call
         return call
 
-    async def _place(self, target: str, phone: str, caller_id: str, headers: Mapping[str, str] | None) -> Call:
+    async def _place_service(self, target: str, phone: str, headers: Mapping[str, str] | None) -> Call:
+        """Call a service; here the 200 does mean an answer. A call that does not come up is hung up."""
+        call = await self._place(target, phone, "", headers, service=True)
+        session = call.session
+        assert isinstance(session, OutboundSession)
+        try:
+            await session.answered()
+            await session.media.connected()
+        except BaseException:
+            await call.hangup()
+            raise
+        call.assume_answered("the platform's service answers by itself")
+        return call
+
+    async def _place(
+        self, target: str, phone: str, caller_id: str, headers: Mapping[str, str] | None, *, service: bool = False
+    ) -> Call:
         chosen = self._choose(phone)
         session = await chosen.call(target, caller_id=caller_id, headers=headers)
-        call = self.adopt(session, chosen.name)
+        call = self._adopt(session, chosen.name, service=service)
         self.publish(Event("call.dialling", self._clock.now(), call, {"number": target}))
         if session.state is not SessionState.CALLING:
             self._follow(call, session.state)
@@ -231,9 +236,9 @@ class Calls:
         name = session.phone.name
         for take_over in self._take_overs:
             if take_over.claims(session):
-                take_over.incoming(self.adopt(session, name))
+                take_over.incoming(self._adopt(session, name, service=True))
                 return
-        call = self.adopt(session, name)
+        call = self._adopt(session, name)
         self.publish(Event("call.ringing", self._clock.now(), call))
 
     @staticmethod

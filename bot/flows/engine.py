@@ -112,7 +112,9 @@ class FlowEngine:
             self._trigger(flow, event)
 
     def _triggered(self, event: Event) -> list[Flow]:
-        """Flows with a trigger that the event passes, each once."""
+        """Flows whose trigger the event passes, each once. A call with a service of the platform starts none."""
+        if event.call is not None and event.call.service:
+            return []
         found = {flow.name: flow for flow, trigger in self._flows.triggers(event.name) if _fits(trigger, event)}
         return list(found.values())
 

@@ -39,6 +39,7 @@ class FakeCall(Call):
         remote, local = Party(number, name), Party("101")
         self.caller, self.callee = (remote, local) if direction == "inbound" else (local, remote)
         self.end = None
+        self.service = False
         self.told_headers: dict[str, str] = {}
         self.told_queue = ""
         self.told_answer_after = 0.0
