@@ -99,7 +99,7 @@ def check(
 ) -> None:
     """Check flows, campaigns and plugins: every mistake, with place and mend. Exit code 1 when there are any."""
     report = check_files(load(config), folder)
-    (err if report.problems else out).print(report.text, markup=False)
+    (err if report.problems else out).print(report.text, markup=False, soft_wrap=True)
     raise typer.Exit(1 if report.problems else 0)
 
 
@@ -126,7 +126,7 @@ def main() -> None:
     try:
         app()
     except FileProblems as problems:
-        err.print(str(problems), markup=False)
+        err.print(str(problems), markup=False, soft_wrap=True)
         sys.exit(1)
     except BotError as error:
         err.print(f"[red]error[/red] {error.message}")

@@ -88,6 +88,7 @@ class Stage:
     @asynccontextmanager
     async def busy_line(self) -> AsyncIterator[None]:
         """Ben talks to the front desk for as long as the context lasts."""
+        await self.until(lambda: not self._calls_at("front-desk"), "the front desk was not free")
         talking = asyncio.create_task(self.sandbox.people.play("ben-talks"), name="Ben")
         try:
             await self.until(lambda: self.bot.calls.line_busy("front-desk"), "Ben was not answered")
@@ -314,7 +315,8 @@ def result_table(results: Sequence[Result]) -> Table:
 async def play(out: Console, config: Path, *, once: bool = False, only: Sequence[str] = ()) -> int:
     """`bot demo`. The exit code: 0 when every scenario went as expected."""
     chosen = _choose(only)
-    clock, story = Clock(), Story(out)
+    clock = Clock()
+    story = Story(out, clock)
     story.say("demo", "starting the sandbox, the bot and the people …")
     async with open_stage(config, clock=clock, story=story) as stage:
         if once:

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from bot.calls import Call, Event, Party
 from bot.campaigns import Progress
+from bot.clock import Clock
 from bot.flows import RunEnded, RunStarted, StepDone, TraceRecord
 from bot.phone import Phone
 
@@ -19,14 +20,15 @@ __all__ = ["Story"]
 class Story:
     """Prints what happens. Numbers are shown in full: this is the operator's own screen, not a log."""
 
-    def __init__(self, out: Console) -> None:
+    def __init__(self, out: Console, clock: Clock) -> None:
         self._out = out
+        self._clock = clock
         self._calls: dict[str, str] = {}
         """The call of each run that goes on."""
 
     def say(self, who: str, text: str, *, at: datetime | None = None, style: str = "") -> None:
         """One line: the time, whom it concerns, and what happened."""
-        moment = (at or datetime.now().astimezone()).astimezone()
+        moment = (at or self._clock.now()).astimezone()
         body = f"[{style}]{escape(text)}[/{style}]" if style else escape(text)
         self._out.print(f"[dim]{moment:%H:%M:%S}[/dim]  [bold]{escape(who):<11}[/bold] {body}", soft_wrap=True)
 

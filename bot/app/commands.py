@@ -52,7 +52,7 @@ def check_files(config: Config, folder: Path | None = None) -> FileReport:
 async def run_bot(config: Config, out: Console) -> int:
     """`bot run`: until told to stop."""
     clock = Clock()
-    story = Story(out)
+    story = Story(out, clock)
     async with (
         Speech() as speech,
         open_platform(config, clock, speech) as platform,
@@ -69,7 +69,7 @@ async def run_bot(config: Config, out: Console) -> int:
 async def run_campaign(config: Config, name: str, out: Console, *, anew: bool = False) -> int:
     """`bot campaign run NAME`: dials, and does nothing else; a bot that runs beside it goes on undisturbed."""
     clock = Clock()
-    story = Story(out)
+    story = Story(out, clock)
     async with (
         Speech() as speech,
         open_platform(config, clock, speech) as platform,
