@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ import pytest
 from bot.clock import VirtualClock
 from bot.demo import Stage
 from bot.flows import StepDone
-from bot.media import FRAME, SAMPLE_RATE, Pcm, ToneSource, dominant_frequency, level_db, write_wav
+from bot.media import FRAME, SAMPLE_RATE, Pcm, Speech, ToneSource, dominant_frequency, level_db, write_wav
 from bot.media.tones import tone_level
 from bot.sandbox.events import SandboxEvent
 from tests.hearing import phrase_heard
+from tests.sandbox.conftest import ToneSpeech
 from tests.scenarios.staging import OwnStage, Somebody, flow_folder, loudest, own_stage, until
 
 SPOKEN = (
@@ -143,6 +145,8 @@ async def test_the_text_of_a_reply_is_spoken_to_the_caller(clock: VirtualClock, 
 
 LEVEL = -13.0
 """dB below full scale, of every tone here."""
+TONES = cast(Speech, ToneSpeech())
+"""Nobody speaks in these calls."""
 EDGE = SAMPLE_RATE // 4
 """Samples at either end of a tone that are not measured: it may be still coming."""
 
@@ -170,7 +174,9 @@ async def test_a_played_tone_arrives_with_its_frequency_level_and_length(
 ) -> None:
     flows = flow_folder(tmp_path / "flows", play_tone="on: call.ringing\ndo:\n  - answer\n  - play: a.wav\n")
     write_wav(flows / "a.wav", tone(440, 2))
-    async with own_stage(tmp_path / "state", clock, codecs=(codec,), flows=flows, campaigns=tmp_path) as stage:
+    async with own_stage(
+        tmp_path / "state", clock, codecs=(codec,), speech=TONES, flows=flows, campaigns=tmp_path
+    ) as stage:
         eve = Somebody("+16505550177", "Eve")
         leg = await stage.call(eve, "101")
         await leg.answered()
@@ -190,7 +196,9 @@ async def test_a_played_tone_arrives_with_its_frequency_level_and_length(
 @CODECS
 async def test_what_a_person_says_arrives_at_the_bot(codec: str, clock: VirtualClock, tmp_path: Path) -> None:
     flows = flow_folder(tmp_path / "flows", just_answer="on: call.ringing\ndo:\n  - answer\n")
-    async with own_stage(tmp_path / "state", clock, codecs=(codec,), flows=flows, campaigns=tmp_path) as stage:
+    async with own_stage(
+        tmp_path / "state", clock, codecs=(codec,), speech=TONES, flows=flows, campaigns=tmp_path
+    ) as stage:
         eve = Somebody("+16505550177", "Eve")
         leg = await stage.call(eve, "101")
         await leg.answered()
@@ -215,7 +223,9 @@ async def test_keys_go_both_ways_once_each_and_in_order(codec: str, clock: Virtu
     flows = flow_folder(
         tmp_path / "flows", send_keys=f"on: call.ringing\ndo:\n  - answer\n  - send_digits: '{KEYS}'\n"
     )
-    async with own_stage(tmp_path / "state", clock, codecs=(codec,), flows=flows, campaigns=tmp_path) as stage:
+    async with own_stage(
+        tmp_path / "state", clock, codecs=(codec,), speech=TONES, flows=flows, campaigns=tmp_path
+    ) as stage:
         eve = Somebody("+16505550177", "Eve")
         leg = await stage.call(eve, "101")
         await leg.answered()
