@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PEERS  := $(VENV)/.peers
 
-.PHONY: run demo test lint setup peers docs bench clean help
+.PHONY: run demo test lint setup peers docs pictures clean help
 
 help:               ## show this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,9 @@ lint: $(READY)      ## ruff, mypy --strict, import-linter
 
 docs: $(READY)      ## write the reference pages from the models
 	@$(BIN)/python -m tools.reference
+
+pictures: $(READY)  ## draw the pictures of the README
+	@$(BIN)/python -m tools.pictures
 
 clean:              ## remove what setup made
 	rm -rf $(VENV) tests/interop/node_modules
