@@ -62,6 +62,8 @@ async def run_bot(config: Config, out: Console) -> int:
     ):
         bot.calls.on_event(story.event)
         story.started(bot.phones.values(), bot.plugins.names)
+        if config.account == "sandbox":
+            story.say("sandbox", f"Ada calls when told to: curl -X POST {platform.server}/sandbox/scripts/ada-orders")
         await asyncio.Event().wait()
     return 0
 
