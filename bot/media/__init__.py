@@ -5,8 +5,9 @@ The only part of the bot that imports aiortc, aioice or av.
 
 from bot.media.audio import FRAME, FRAME_SECONDS, SAMPLE_RATE, SILENCE, Pcm, frames_of, level_db, resample
 from bot.media.detect import DigitDetector
-from bot.media.engine import MediaEngine, MediaOptions
+from bot.media.engine import MediaEngine
 from bot.media.mixer import Mixer, MixerPort
+from bot.media.options import MediaOptions
 from bot.media.path import MediaState
 from bot.media.progress import CallProgress, Progress, ProgressEvent, VoiceActivity
 from bot.media.recorder import WavRecorder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 from types import TracebackType
 from typing import Protocol
@@ -12,34 +11,17 @@ from typing import Protocol
 from bot.log import get_logger
 from bot.media._aiortc import RTCCertificate
 from bot.media.audio import FRAME_SECONDS
-from bot.media.codecs import codec_named
+from bot.media.options import MediaOptions
 from bot.media.path import MediaState
 from bot.media.session import MediaSession
 
-__all__ = ["MediaEngine", "MediaOptions", "Ticked"]
+__all__ = ["MediaEngine", "Ticked"]
 
 log = get_logger(__name__)
 
-_CATCH_UP = 3
-"""Ticks that a late ticker makes up for; of a longer delay the rest is skipped."""
-
-
-@dataclass(frozen=True, slots=True)
-class MediaOptions:
-    """How sessions find their path and what they speak."""
-
-    loopback: bool = False
-    """Only candidates on 127.0.0.1: for one-machine use."""
-    stun_servers: tuple[str, ...] = ()
-    """As "host:port"; the first one is asked."""
-    codecs: tuple[str, ...] = ("PCMU", "opus")
-    """In order of preference: "PCMU", "PCMA", "opus"."""
-    ice_timeout: float = 10.0
-    """Seconds until a session without a path has failed."""
-
-    def __post_init__(self) -> None:
-        for name in self.codecs:
-            codec_named(name)
+_CATCH_UP = 10
+"""Ticks that a late ticker makes up for: what a busy process loses now and then, and a peer's buffer takes at once.
+Of a longer delay the rest is skipped."""
 
 
 class Ticked(Protocol):
@@ -86,7 +68,14 @@ class MediaEngine:
 
     def session(self, name: str = "") -> MediaSession:
         """A new session; `name` is for the log."""
-        session = MediaSession(self, name, self._rng)
+        session = MediaSession(
+            name,
+            self.options,
+            self.certificate,
+            self._rng,
+            on_changed=self._session_changed,
+            on_closed=self._session_closed,
+        )
         self._sessions.append(session)
         return session
 
@@ -96,8 +85,7 @@ class MediaEngine:
         for ticked in tuple(self._ticking):
             self._detach(ticked)
 
-    def session_changed(self, session: MediaSession) -> None:
-        """A session tells its engine about a new state."""
+    def _session_changed(self, session: MediaSession) -> None:
         if session.state is MediaState.CONNECTED:
             if session not in self._ticking:
                 self.attach(session)
@@ -120,8 +108,8 @@ class MediaEngine:
                 self._timer.cancel()
                 self._timer = None
 
-    def session_closed(self, session: MediaSession) -> None:
-        """A session tells its engine that nothing is left of it."""
+    def _session_closed(self, session: MediaSession) -> None:
+        """Nothing is left of it. It may be closed more than once."""
         if session in self._sessions:
             self._sessions.remove(session)
 

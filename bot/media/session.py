@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from bot.errors import MalformedMessage, MediaFailed
-from bot.media._aiortc import IceLink, certificate_fingerprint
+from bot.media._aiortc import IceLink, RTCCertificate, certificate_fingerprint
 from bot.media.audio import Pcm
 from bot.media.negotiation import (
     Agreement,
@@ -19,16 +19,14 @@ from bot.media.negotiation import (
     offer_formats,
     setup_for_answer,
 )
+from bot.media.options import MediaOptions
 from bot.media.path import MediaPath, MediaState
 from bot.media.receiver import Receiver
-from bot.media.rtp import SenderReport, parse_rtcp
+from bot.media.rtp import parse_rtcp
 from bot.media.sdp import DIRECTIONS, Format, LocalAudio, RemoteAudio, parse_sdp, render_sdp
 from bot.media.sender import Sender, check_digits
 from bot.media.sources import Source
 from bot.media.statistics import MediaStats
-
-if TYPE_CHECKING:
-    from bot.media.engine import MediaEngine
 
 __all__ = ["MediaSession"]
 
@@ -46,14 +44,25 @@ class MediaSession:
     `connected` waits for it. All methods belong to the event loop's thread.
     """
 
-    def __init__(self, engine: MediaEngine, name: str, rng: Random) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: MediaOptions,
+        certificate: RTCCertificate,
+        rng: Random,
+        *,
+        on_changed: Callable[[MediaSession], None],
+        on_closed: Callable[[MediaSession], None],
+    ) -> None:
         self.name = name
         self.stats = MediaStats()
         self.local_sdp = ""
         self.remote_sdp = ""
         self.remote_direction = "sendrecv"
-        self._engine = engine
-        self._options = engine.options
+        self._options = options
+        self._certificate = certificate
+        self._on_changed = on_changed
+        self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._cname = f"{rng.getrandbits(64):016x}"
@@ -65,13 +74,13 @@ class MediaSession:
         self._audio_listeners: list[Callable[[Pcm], None]] = []
         self._digit_listeners: list[Callable[[str], None]] = []
         self._state_listeners: list[Callable[[MediaState], None]] = []
-        servers = () if engine.options.loopback else engine.options.stun_servers
+        servers = () if options.loopback else options.stun_servers
         self._path = MediaPath(
             name,
-            engine.certificate,
+            certificate,
             stun_server=servers[0] if servers else "",
-            loopback=engine.options.loopback,
-            limit=engine.options.ice_timeout,
+            loopback=options.loopback,
+            limit=options.ice_timeout,
             on_state=self._state_changed,
             on_rtp=self._rtp_received,
             on_rtcp=self._rtcp_received,
@@ -89,7 +98,7 @@ class MediaSession:
     def _state_changed(self, state: MediaState) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
-        self._engine.session_changed(self)
+        self._on_changed(self)
         for listener in tuple(self._state_listeners):
             listener(state)
 
@@ -112,7 +121,7 @@ class MediaSession:
         """Ends everything at once, in whatever state; leaves no task and no socket."""
         self._sender.abandon(MediaFailed("the audio session was closed"))
         await self._path.close()
-        self._engine.session_closed(self)
+        self._on_closed(self)
 
     # Offer and answer
 
@@ -125,11 +134,6 @@ class MediaSession:
     def direction(self) -> str:
         """What was agreed, from our side."""
         return self._direction
-
-    @property
-    def hold(self) -> bool:
-        """Whether we asked for a direction in which we do not hear the peer."""
-        return self._wanted_direction in ("sendonly", "inactive")
 
     def set_direction(self, direction: str) -> None:
         """The direction that our next offer or answer asks for. Raises ValueError for an unknown one."""
@@ -193,7 +197,7 @@ class MediaSession:
                 ufrag=ice.ufrag,
                 password=ice.password,
                 candidates=ice.candidates,
-                fingerprint=certificate_fingerprint(self._engine.certificate),
+                fingerprint=certificate_fingerprint(self._certificate),
                 setup=setup,
                 ssrc=self._sender.ssrc,
                 cname=self._cname,
@@ -224,9 +228,8 @@ class MediaSession:
         except MalformedMessage:
             return
         for each in reports:
-            if isinstance(each, SenderReport):
-                self._receiver.sender_report(each, self._loop.time())
-                self._sender.reports_received(each, self._loop.time())
+            self._receiver.sender_report(each, self._loop.time())
+            self._sender.reports_received(each, self._loop.time())
 
     # The ticker's two phases
 
