@@ -9,14 +9,11 @@ from bot.errors import MalformedMessage
 
 __all__ = [
     "EVENT_DIGITS",
-    "Bye",
     "ReceptionReport",
-    "RtcpPacket",
     "RtpPacket",
     "SenderReport",
     "TelephoneEvent",
     "is_rtcp",
-    "pack_receiver_report",
     "pack_rtp",
     "pack_sender_report",
     "parse_event",
@@ -32,7 +29,7 @@ _EVENT = struct.Struct("!BBH")
 _SENDER_INFO = struct.Struct("!IIIIII")
 _REPORT = struct.Struct("!IIIIII")
 
-_SR, _RR, _SDES, _BYE = 200, 201, 202, 203
+_SR, _RR, _SDES = 200, 201, 202
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +140,12 @@ class SenderReport:
     reports: tuple[ReceptionReport, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Bye:
-    ssrc: int
+def parse_rtcp(datagram: bytes) -> list[SenderReport]:
+    """The reports of a compound packet; other kinds are skipped. Raises MalformedMessage.
 
-
-RtcpPacket = SenderReport | Bye
-
-
-def parse_rtcp(datagram: bytes) -> list[RtcpPacket]:
-    """The reports and BYEs of a compound packet; other kinds are skipped. Raises MalformedMessage."""
-    packets: list[RtcpPacket] = []
+    So is BYE: whether a call is over is SIP's matter, and its audio may go on under another SSRC.
+    """
+    reports: list[SenderReport] = []
     start = 0
     while start < len(datagram):
         if len(datagram) < start + 4:
@@ -164,10 +156,8 @@ def parse_rtcp(datagram: bytes) -> list[RtcpPacket]:
             raise MalformedMessage("RTCP packet of another version than 2, or cut short")
         start += 4 + 4 * words
         if kind in (_SR, _RR):
-            packets.append(_parse_report(kind, first & 0x1F, body))
-        elif kind == _BYE and words:
-            packets.append(Bye(int.from_bytes(body[:4], "big")))
-    return packets
+            reports.append(_parse_report(kind, first & 0x1F, body))
+    return reports
 
 
 def _parse_report(kind: int, count: int, body: bytes) -> SenderReport:
@@ -202,9 +192,3 @@ def pack_sender_report(
         ssrc, ntp >> 32, ntp & 0xFFFFFFFF, timestamp & 0xFFFFFFFF, packets & 0xFFFFFFFF, octets & 0xFFFFFFFF
     )
     return _pack_rtcp(_SR, 1 if report else 0, body + (report.pack() if report else b"")) + _pack_cname(ssrc, cname)
-
-
-def pack_receiver_report(ssrc: int, cname: str, report: ReceptionReport | None) -> bytes:
-    """A compound packet of RR and SDES."""
-    body = struct.pack("!I", ssrc) + (report.pack() if report else b"")
-    return _pack_rtcp(_RR, 1 if report else 0, body) + _pack_cname(ssrc, cname)
