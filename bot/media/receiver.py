@@ -42,9 +42,7 @@ class Receiver:
         self._frames_a_packet = 1
         self._recent_events: deque[int] = deque(maxlen=16)
         self._detector: DigitDetector | None = None
-        self._listening = False
-        self.want_digits = False
-        """Whether somebody listens for digits: without telephone events that means decoding."""
+        self._listening = self._want_digits = False
 
     def configure(self, codecs: Mapping[int, Codec], event_clocks: Mapping[int, int]) -> None:
         """Which payload types mean what; `event_clocks` are those of telephone events, with their clock rates."""
@@ -60,13 +58,27 @@ class Receiver:
 
     @listening.setter
     def listening(self, on: bool) -> None:
-        if on != self._listening:
-            self._listening = on
-            self._restart()
+        decoding, self._listening = self._decoding, on
+        self._restart_unless(decoding)
+
+    @property
+    def want_digits(self) -> bool:
+        """Whether somebody listens for digits: without telephone events that means decoding."""
+        return self._want_digits
+
+    @want_digits.setter
+    def want_digits(self, on: bool) -> None:
+        decoding, self._want_digits = self._decoding, on
+        self._restart_unless(decoding)
 
     @property
     def _decoding(self) -> bool:
-        return self._listening or (self.want_digits and self._detector is not None)
+        return self._listening or (self._want_digits and self._detector is not None)
+
+    def _restart_unless(self, decoding: bool) -> None:
+        """What was kept when the last one stopped listening would be old for the next, and be waited for."""
+        if self._decoding != decoding:
+            self._restart()
 
     def _restart(self) -> None:
         self._buffer = JitterBuffer()
@@ -134,7 +146,7 @@ class Receiver:
         while len(self._samples) < FRAME:
             self._samples = self._more() if not len(self._samples) else np.concatenate([self._samples, self._more()])
         frame, self._samples = self._samples[:FRAME], self._samples[FRAME:]
-        if self._detector is not None and self.want_digits:
+        if self._detector is not None and self._want_digits:
             digit = self._detector.feed(frame)
             if digit is not None:
                 self._on_digit(digit)

@@ -194,6 +194,21 @@ async def test_digits_arrive_as_tones_when_no_telephone_events_were_agreed_on(co
         assert "".join(digits) == ALL_DIGITS
 
 
+async def test_tones_are_heard_at_once_by_who_listens_again_after_a_while(engine: MediaEngine) -> None:
+    caller, callee = engine.session(), engine.session()
+    await caller.apply_answer(await callee.create_answer(without_events(await caller.create_offer())))
+    await asyncio.gather(caller.connected(), callee.connected())
+    for _menu in range(2):
+        digits: list[str] = []
+        stop = callee.on_digit(digits.append)
+        await asyncio.sleep(0.2)
+        await caller.send_digits("7")
+        await asyncio.sleep(0.1)
+        stop()
+        assert digits == ["7"]
+        await asyncio.sleep(3)
+
+
 def without_events(sdp: str) -> str:
     lines = [line for line in sdp.split("\r\n") if not line.startswith(("a=rtpmap:101", "a=rtpmap:110"))]
     return "\r\n".join(line.replace(" 101", "").replace(" 110", "") if line[:2] == "m=" else line for line in lines)
