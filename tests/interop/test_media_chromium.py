@@ -91,12 +91,12 @@ async def test_chromium_plays_what_we_send_without_gaps(media_page: DrivenPage, 
     await called_by(peer, session)
     await hears(peer, BOT_SAYS)
     before = await peer.received()
-    await peer.listen(1.5)
+    await asyncio.sleep(2)  # and not `listen`: to take its samples in holds up the ticker that is judged here
     after = await peer.received()
-    samples = after["totalSamplesReceived"] - before["totalSamplesReceived"]
-    concealed = after["concealedSamples"] - before["concealedSamples"]
+    counted = ("timestamp", "packetsReceived", "totalSamplesReceived", "concealedSamples")
+    elapsed, packets, samples, concealed = (after[name] - before[name] for name in counted)
     assert after["packetsLost"] == 0
-    assert 60 <= after["packetsReceived"] - before["packetsReceived"] <= 95  # 50 a second
+    assert 47 <= packets / (elapsed / 1000) <= 53
     assert concealed < 0.15 * samples  # a sender that is 41 packets a second instead of 50 makes a fifth of it up
 
 
