@@ -1,4 +1,4 @@
-"""What is in the audio: keys pressed in-band, call-progress tones, speech."""
+"""Keys that are pressed in-band, found in the audio."""
 
 from __future__ import annotations
 

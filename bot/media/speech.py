@@ -18,7 +18,7 @@ import numpy as np
 
 from bot.errors import SpeechFailed
 from bot.log import get_logger
-from bot.media.audio import Pcm
+from bot.media.audio import SAMPLE_RATE, Pcm
 from bot.media.wav import decode_wav
 
 __all__ = ["Speech"]
@@ -139,7 +139,7 @@ class Speech:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="speech")
         self._made: OrderedDict[_Key, Pcm] = OrderedDict()
         self._making: dict[_Key, asyncio.Future[Pcm]] = {}
-        self._room = round(cache_seconds * 8000)
+        self._room = round(cache_seconds * SAMPLE_RATE)
         self._closed = False
 
     async def __aenter__(self) -> Speech:
