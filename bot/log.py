@@ -43,14 +43,15 @@ def mask(value: Any, key: str = "") -> Any:
     """`value` with numbers shortened and, by its key or its form, secrets replaced; containers are walked."""
     if key and _SECRET_KEY.search(key):
         return "***" if value else value
-    if isinstance(value, str):
-        hidden = _SECRET_TEXT.sub(lambda match: f"{match.group(1) or match.group(2)}***", value)
-        return mask_number(hidden)
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, Mapping):
-        return {name: mask(item, str(name)) for name, item in value.items()}
-    if isinstance(value, list | tuple):
+        return {mask(name): mask(item, str(name)) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
         return [mask(item) for item in value]
-    return value
+    # What is no text becomes text here, not in a renderer, which masks nothing.
+    hidden = _SECRET_TEXT.sub(lambda match: f"{match.group(1) or match.group(2)}***", str(value))
+    return mask_number(hidden)
 
 
 def _mask_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
