@@ -17,6 +17,7 @@ from bot.flows.expressions import MAX_SOURCE
 from bot.flows.header import FlowHeader, InputModel, ModeModel
 from bot.flows.model import POLICIES
 from bot.flows.modifiers import RetryModel
+from bot.flows.run import FINALLY_LIMIT
 from bot.flows.sandbox import ENVIRONMENT as EXPRESSIONS
 from bot.flows.sandbox import MAX_ITEMS, MAX_TEXT, METHODS
 from bot.flows.shapes import AGENT, CALL, COMMON, PARTY, QUEUE, Record, Table, Value
@@ -66,6 +67,8 @@ def flow_reference() -> str:
         "`mode` is the name of a policy, or a mapping:",
         field_table(ModeModel),
         table(("policy", "what happens to a new run"), ((f"`{name}`", text) for name, text in POLICIES.items())),
+        "## How a run ends",
+        RUN_TEXT,
         "## Steps",
         STEPS_TEXT,
         table(("modifier", "what it does"), ((f"`{name}`", text) for name, text in MODIFIERS.items())),
@@ -98,7 +101,8 @@ EVENTS_TEXT = """\
 `on` names one event, a list of events, or a mapping of events to filters; all filters of an event must fit.
 A filter is a text that must be equal, a `/pattern/` that must be found (`/pattern/i` in any case), or a
 list of those, of which one must fit. Filters may use `{{ vars.NAME }}`. `if` is looked at afterwards, for
-what filters cannot say. A flow without `on` is run by name: by `schedule`, or by a campaign.
+what filters cannot say. A flow without `on` is run by name: by `schedule`, or by a campaign. A flow with
+several events may read only what all of them have.
 
 ```yaml
 on:
@@ -175,6 +179,18 @@ def _details() -> dict[str, str]:
 def _missing(name: str) -> str:
     raise LookupError(f"the detail {name} has no description")
 
+
+RUN_TEXT = f"""\
+- **done**, after its last step; **stopped**, by `stop` or `on_error: stop`.
+- **failed**, at a step that fails without `on_error`, or after `max_steps`.
+- **cancelled**, when the other side ends the run's call, unless the flow says `outlives_call: true`; or when
+  `mode` lets a newer run take its place. A step that itself ends the call (`reply`, `park`, `transfer`,
+  `hang_up` …) does not end the run: what follows acts without a call, or on another `target`.
+- **skipped**: `mode` did not let it begin.
+
+In all cases but the last `finally` is done, in {FINALLY_LIMIT:g} seconds at most. A call that the flow brought in
+(`dial`, `retrieve`, `supervise`) becomes the run's own when it has none; what is still up of those calls at the end,
+and was not handed on, is hung up. The call that started the flow goes on."""
 
 STEPS_TEXT = """\
 A step has one action. The action's value is its main argument, or a mapping of all its arguments; an action
