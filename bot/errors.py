@@ -11,6 +11,7 @@
     │   ├── CallFailed            a call that never came to be (carries the status)
     │   ├── CallEnded             the call is over, so the operation cannot be done
     │   └── OperationRefused      an operation that the phone system turned down
+    │       └── CallTaken         somebody else of ours is dealing with the ringing call already
     ├── PlatformError             the network, the phone system or this machine
     │   ├── ConnectionFailed
     │   │   └── CertificateNotTrusted
@@ -35,6 +36,7 @@ __all__ = [
     "BotError",
     "CallEnded",
     "CallFailed",
+    "CallTaken",
     "CertificateNotTrusted",
     "ConfigError",
     "ConnectionFailed",
@@ -119,6 +121,10 @@ class CallEnded(PeerError):
 
 class OperationRefused(StatusError, PeerError):
     """The phone system turned an operation down."""
+
+
+class CallTaken(OperationRefused):
+    """Somebody else of ours has answered a ringing call, or is answering it, or is sending it elsewhere."""
 
 
 class PlatformError(BotError):

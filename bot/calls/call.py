@@ -15,7 +15,7 @@ from bot.calls.events import Event, Listener
 from bot.calls.parking import ParkLocation
 from bot.calls.state import CallEnd, CallState, Disposition, Evidence, Party, move
 from bot.clock import Clock
-from bot.errors import CallEnded, CallFailed
+from bot.errors import CallEnded, CallFailed, CallTaken, UserError
 from bot.media import MediaSession, Pcm, PcmSource, Source
 from bot.phone import InboundSession, Session
 from bot.sip.rc import Reply, ReplyOutcome
@@ -68,6 +68,7 @@ class Call:
         self._stop_progress: Callable[[], None] | None = None
         self._removers: list[Callable[[], None]] = []
         self._refusal: Disposition | None = None
+        self._answering = False
 
     # What it is
 
@@ -122,9 +123,17 @@ class Call:
 
         Raises:
             CallEnded: the caller was faster.
+            CallTaken: it is answered, or something else is being done with it.
             MediaFailed: no audio could be set up; the call is hung up.
         """
-        await self._inbound("answer").answer()
+        session = self._inbound("answer")
+        if self._answering or self.state is CallState.ANSWERED:
+            raise CallTaken("the call is answered already")
+        self._answering = True
+        try:
+            await session.answer()
+        finally:
+            self._answering = False
 
     async def decline(self) -> None:
         """The caller hears ringing and an announcement, and does not reach voicemail."""
@@ -158,12 +167,7 @@ class Call:
 
     async def hangup(self) -> None:
         """End the call, in whatever state it is; a call that is over already is left alone."""
-        if not self.live:
-            return
-        if self.state is CallState.RINGING and isinstance(self.session, InboundSession):
-            await self.session.decline()
-        else:
-            await self.session.hangup()
+        await self.session.hangup()
 
     async def transfer(self, target: str) -> None:
         """Send an answered call on to another number, blind.
@@ -183,6 +187,11 @@ class Call:
         place = self._locations[location]
         await self._answered("park").transfer(place.target)
         return place
+
+    def is_parked_as(self, session_id: str, number: str) -> bool:
+        """Whether what presence tells of a parked call is about this one: its session says so, or else its number."""
+        same_session = bool(session_id) and session_id == self.session_id
+        return same_session or (bool(number) and number == self.number)
 
     async def send_digits(self, digits: str) -> None:
         await self._answered("send digits on").send_dtmf(digits)
@@ -225,7 +234,7 @@ class Call:
             CallFailed: it was refused: busy, invalid, an error; `reason` says which.
             CallEnded: it ended without an answer.
         """
-        while self.state is not CallState.ANSWERED:
+        while self.answered_at is None:
             if self.end is not None:
                 if self.end.disposition in ("busy", "invalid", "failed"):
                     raise CallFailed(
@@ -280,7 +289,8 @@ class Call:
         self._move(CallState.ENDED, cause=self.end.cause, by=self.end.by, disposition=self.end.disposition)
 
     def party_status(self, code: str, reason: str) -> None:
-        """The platform's session event about the other party: its status code and reason, in any case."""
+        """The platform's session event about our party: its status code and reason, in any case. The party of a call
+        that we placed is answered once the other side is."""
         status = code.lower()
         if self.direction != "outbound" or self.state not in (CallState.DIALLING, CallState.RINGING):
             return
@@ -301,17 +311,19 @@ class Call:
 
     def _inbound(self, what: str) -> InboundSession:
         if not isinstance(self.session, InboundSession):
-            raise CallEnded(f"cannot {what} a call that we placed ourselves")
-        if not self.live:
-            raise CallEnded(f"cannot {what} the call: it is over ({self.end.cause if self.end else 'ended'})")
+            raise UserError(f"cannot {what} a call that we placed ourselves")
+        self._require_live(what)
         return self.session
 
     def _answered(self, what: str) -> Session:
-        if not self.live:
-            raise CallEnded(f"cannot {what} the call: it is over ({self.end.cause if self.end else 'ended'})")
+        self._require_live(what)
         if self.direction == "inbound" and self.state is not CallState.ANSWERED:
-            raise CallEnded(f"cannot {what} the call: it still rings", hint="answer it first")
+            raise UserError(f"cannot {what} the call: it still rings", hint="answer it first")
         return self.session
+
+    def _require_live(self, what: str) -> None:
+        if self.end is not None:
+            raise CallEnded(f"cannot {what} the call: it is over ({self.end.cause})")
 
     def _heard_digit(self, digit: str) -> None:
         self._digits.put_nowait(digit)

@@ -15,7 +15,7 @@ from bot.actions.talking import Parked
 from bot.calls import Call
 from bot.clock import Clock
 from bot.durations import format_duration, parse_duration
-from bot.errors import BotError, CallEnded, UserError
+from bot.errors import BotError, CallEnded, CallTaken, UserError
 from bot.flows.model import ActionStep, IfStep, MatchStep, Modifiers, Step, Steps, render
 from bot.flows.state import RunState
 from bot.flows.trace import StepDone, StepOutcome
@@ -41,7 +41,7 @@ class Runaway(UserError):
 
 
 class CallGone(Exception):
-    """The run's call was ended by the other side while a step was acting on it."""
+    """The run's call was ended by the other side, or is dealt with by another run, when a step acts on it."""
 
 
 _END_OF_RUN = (StopRun, CallGone, Runaway)
@@ -77,7 +77,7 @@ class Stepper:
         Raises:
             StepFailed: one failed and has no `on_error`.
             StopRun: a `stop` was reached.
-            CallGone: the other side ended the call.
+            CallGone: the other side ended the call, or another run took it.
             Runaway: the flow's limit of steps is reached.
         """
         for step in steps:
@@ -171,14 +171,21 @@ class Stepper:
                 result = await spec.run(context, args)
         except TimeoutError:
             raise TimeoutError(_too_long(limit)) from None
-        except CallEnded as error:
-            if call is not None and call is state.own and ended_by_other_side(call) and not state.flow.outlives_call:
+        except (CallEnded, CallTaken) as error:
+            if call is not None and call is state.own and self._lost(call, common, error):
                 visit.outcome, visit.error = "cancelled", error.message
                 raise CallGone(error.message) from error
             raise
         finally:
             self._note_end(step, call)
         self._keep(step, call, result, visit)
+
+    def _lost(self, call: Call, common: Modifiers, error: CallEnded | CallTaken) -> bool:
+        """Whether a step found that the run has lost its call: to the other side, or to another run that deals with
+        it. A step that has an `on_error` can go on without a call that was taken."""
+        if isinstance(error, CallTaken):
+            return common.on_error is None
+        return ended_by_other_side(call) and not self._state.flow.outlives_call
 
     def _note_end(self, step: ActionStep, call: Call | None) -> None:
         """After a step that ends a call: is it over for us?"""
@@ -222,6 +229,7 @@ class Stepper:
             timeout=timeout,
             folder=services.folder,
             directory=services.directory,
+            parked=state.parked,
             wait_event=partial(state.wait_event, target=call),
             set_variable=state.variables.save,
         )

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from bot.errors import BotError, CallEnded, MalformedMessage, MalformedSdp, MediaFailed, NoReply, OperationRefused
+from bot.errors import (
+    BotError,
+    CallEnded,
+    CallTaken,
+    MalformedMessage,
+    MalformedSdp,
+    MediaFailed,
+    NoReply,
+    OperationRefused,
+)
 from bot.log import get_logger
 from bot.phone.lifetime import EndCause, SessionEnd, SessionEvent, SessionState
 from bot.phone.line import Line
@@ -30,6 +40,14 @@ if TYPE_CHECKING:
 __all__ = ["InboundSession"]
 
 log = get_logger(__name__)
+
+_DONE_TO_IT: Mapping[EndCause, str] = {
+    "declined": "declined",
+    "voicemail": "sent to voicemail",
+    "forwarded": "forwarded",
+    "replied": "replied to",
+}
+"""What an operation does to a call, as it is said in a sentence."""
 
 
 class InboundSession(Session):
@@ -70,7 +88,7 @@ class InboundSession(Session):
 
         Raises:
             CallEnded: the caller hung up, or another phone was quicker.
-            OperationRefused: something else is being done with the call.
+            CallTaken: something else is being done with the call.
             MalformedSdp: the caller offered no audio that we can use; the call is refused with 488.
             MediaFailed: there is no way for the audio; the call is ended.
             NoReply: no ACK came; the call is ended.
@@ -88,7 +106,8 @@ class InboundSession(Session):
         """Refuse the call: the caller hears an announcement and does not reach voicemail.
 
         Raises:
-            CallEnded: it is over or answered.
+            CallEnded: it is over.
+            CallTaken: it is answered, or something else is being done with it.
             OperationRefused, NoReply: the phone system did not do it.
         """
         if self.rc is not None:
@@ -110,7 +129,8 @@ class InboundSession(Session):
         """Ask for more time, because a reply is being written; the call keeps ringing.
 
         Raises:
-            CallEnded: it is over or answered.
+            CallEnded: it is over.
+            CallTaken: it is answered, or something else is being done with it.
             OperationRefused, NoReply: the phone system did not accept.
         """
         self._require_ringing()
@@ -170,12 +190,14 @@ class InboundSession(Session):
     # How it is done.
 
     def _require_ringing(self) -> None:
+        if self.end is not None:
+            raise CallEnded("the call is over")
         if self.state is not SessionState.RINGING:
-            raise CallEnded("the call is over" if self.end else "the call is answered already")
+            raise CallTaken("the call is answered already")
         if self._answering is not None:
-            raise OperationRefused("the call is being answered already")
+            raise CallTaken("the call is being answered already")
         if self._operation is not None:
-            raise OperationRefused(f"the call is being {self._operation} already")
+            raise CallTaken(f"the call is being {_DONE_TO_IT[self._operation]} already")
 
     async def _answer(self) -> None:
         try:
@@ -215,7 +237,7 @@ class InboundSession(Session):
     async def _operate(self, command: Command, cause: EndCause, **body: str) -> None:
         """Send a command that takes the call from us, which the CANCEL shows."""
         self._require_ringing()
-        rc = self._rc(f"`{cause}`")
+        rc = self._rc(f"a call that is to be {_DONE_TO_IT[cause]}")
         self._operation = cause
         await self._life.see_through(self._taken_from_us(rc, command, cause, body), f"{cause} {self.call_id}")
 
@@ -229,11 +251,11 @@ class InboundSession(Session):
             self._operation = None
         if self.end is None:
             raise NoReply(
-                f"the phone system accepted that the call be {cause}, but did not do it",
+                f"the phone system accepted that the call be {_DONE_TO_IT[cause]}, but did not do it",
                 hint="it still rings: try again, or answer it",
             )
         if self.end.cause != cause:
-            raise CallEnded(f"the call ended before it could be {cause}")
+            raise CallEnded(f"the call ended before it could be {_DONE_TO_IT[cause]}")
 
     async def _command(self, rc: RcMessage, command: Command, **body: str) -> None:
         if self._confirmed is not None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.errors import CallEnded, MalformedSdp, MediaFailed, NoReply, OperationRefused
+from bot.errors import CallEnded, CallTaken, MalformedSdp, MediaFailed, NoReply, OperationRefused
 from bot.phone import InboundSession, IncomingCall, SessionChanged, SessionEnd, SessionState
 from bot.sip.messages import Request
 from bot.sip.rc import RcMessage, Reply, parse_xml
@@ -327,7 +327,7 @@ async def test_only_one_thing_is_done_with_a_ringing_call(rig: Rig) -> None:
     invite, session = await rig.ring()
     declining = asyncio.create_task(session.decline())
     message = await rig.wire.request("MESSAGE")
-    with pytest.raises(OperationRefused):
+    with pytest.raises(CallTaken, match="is being declined already"):
         await session.answer()
     await rig.wire.reply(message, 200)
     await rig.wire.send(cancel_of(invite))
