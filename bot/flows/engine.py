@@ -212,6 +212,8 @@ class FlowEngine:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        for run in self.runs:
+            run.skip("the bot stops")
 
 
 def _fits(trigger: Trigger, event: Event) -> bool:

@@ -42,13 +42,16 @@ class Run:
         call_id = state.own.id if state.own else ""
         event = state.event.name if state.event else ""
         services.on_trace(RunStarted(state.id, state.flow.name, services.clock.now(), event, call_id, state.inputs))
-        outcome, reason = await self._run_body()
-        problem = await self._run_finally() if self._body else ""
-        if problem and outcome in ("done", "stopped"):
-            outcome, reason = "failed", problem
-        await self._hang_up_placed()
-        seconds = services.clock.monotonic() - started
-        self._finish(outcome, reason, seconds, call_id)
+        outcome: Outcome = "cancelled"
+        reason = "broken off"
+        try:
+            outcome, reason = await self._run_body()
+            problem = await self._run_finally() if self._body else ""
+            if problem and outcome in ("done", "stopped"):
+                outcome, reason = "failed", problem
+            await self._hang_up_placed()
+        finally:
+            self._finish(outcome, reason, services.clock.monotonic() - started, call_id)
 
     def skip(self, reason: str) -> None:
         """The run does not take place."""

@@ -490,6 +490,15 @@ async def test_a_due_schedule_of_a_flow_that_is_gone_is_no_catastrophe(stage: St
 # Closing
 
 
+async def test_whoever_waits_for_a_run_hears_of_its_end_however_the_engine_is_closed(stage: Stage) -> None:
+    engine = stage.engine_for("flow: a\nmode: queued\ndo: [{wait: 1h}]\nfinally: [{wait: 25s}]\n")
+    runs = [asyncio.ensure_future(engine.run_flow("a")) for _ in range(3)]
+    await asyncio.sleep(1)
+    await engine.close()
+    assert {(await run).outcome for run in runs} <= {"cancelled", "skipped"}
+    assert not engine.runs
+
+
 async def test_closing_ends_all_runs_with_their_finally(stage: Stage) -> None:
     engine = stage.engine_for(moded("parallel"), "flow: b\non: {agent.call.lasted: {over: 5s}}\ndo: [stop]\n")
     first = asyncio.ensure_future(engine.run_flow("a", inputs={"n": "1"}))
@@ -500,6 +509,23 @@ async def test_closing_ends_all_runs_with_their_finally(stage: Stage) -> None:
     assert asyncio.get_running_loop().time() == 2
     await asyncio.sleep(10)
     assert stage.outcomes == [("a", "cancelled")]
+
+
+@pytest.mark.parametrize("step", ["answer", "{answer: {}, retry: 3}"])
+async def test_a_call_that_another_run_has_taken_ends_the_run_quietly(stage: Stage, step: str) -> None:
+    stage.engine_for(f"flow: a\non: call.ringing\ndo: [{step}, {{say: hello}}]\n")
+    stage.incoming().taken = True
+    await stage.settled()
+    assert stage.happened == []
+    assert stage.outcomes == [("a", "cancelled")]
+    assert stage.reasons == ["the call is answered already"]
+
+
+async def test_a_step_can_deal_with_a_call_that_another_run_has_taken(stage: Stage) -> None:
+    stage.engine_for("flow: a\non: call.ringing\ndo: [{answer: {}, on_error: [{stop: too late}]}]\n")
+    stage.incoming().taken = True
+    await stage.settled()
+    assert stage.outcomes == [("a", "stopped")]
 
 
 async def test_a_finally_that_takes_too_long_does_not_hold_up_closing(stage: Stage) -> None:
