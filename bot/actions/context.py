@@ -58,6 +58,8 @@ class ActionContext:
     timeout: float | None = None
     folder: Path = Path()
     directory: Mapping[str, str] = field(default_factory=dict)
+    parked: Mapping[str, Call] = field(default_factory=dict)
+    """The call that this run parked last, by park location."""
     wait_event: WaitEvent = field(kw_only=True)
     """Wait for an event that concerns this run and passes the filters: name, filters."""
     set_variable: Callable[[str, object], None] = field(kw_only=True)

@@ -26,7 +26,11 @@ class DialArguments(Arguments):
 
 @action("dial", main="number", result=Call, own_timeout=True)
 async def dial(ctx: ActionContext, args: DialArguments) -> Call:
-    """Call a number and wait until it was really answered: a minute, unless `timeout` says otherwise."""
+    """Call a number and wait until it was really answered: a minute, unless `timeout` says otherwise.
+
+    Emergency and special numbers are refused. The rules of campaigns (hours, consent, do-not-call lists) are for
+    campaigns: a flow that calls back was asked to.
+    """
     call = await ctx.calls.dial(ctx.number(args.number), phone=args.phone, caller_id=args.caller_id)
     try:
         async with asyncio.timeout(RING_LIMIT if ctx.timeout is None else ctx.timeout):
@@ -39,12 +43,13 @@ async def dial(ctx: ActionContext, args: DialArguments) -> Call:
 
 class RetrieveArguments(Arguments):
     location: Text = Field(description="the configuration's name of a park location")
+    phone: str = Field("", description="the name of the phone to use; any that is up when empty")
 
 
 @action("retrieve", main="location", result=Call)
 async def retrieve(ctx: ActionContext, args: RetrieveArguments) -> Call:
-    """Take back the call that has waited longest at a park location."""
-    return await ctx.calls.retrieve(args.location)
+    """Take a call from a park location: the one that this run parked there, or else who has waited longest."""
+    return await ctx.calls.retrieve(args.location, phone=args.phone, parked=ctx.parked.get(args.location))
 
 
 class SuperviseArguments(Arguments):
@@ -52,9 +57,10 @@ class SuperviseArguments(Arguments):
     how: Literal["monitor", "whisper", "barge", "take_over"] = Field(
         "monitor", description="hear both; speak to the agent alone; talk with both; replace the agent"
     )
+    phone: str = Field("", description="the name of the phone to use; any that is up when empty")
 
 
 @action("supervise", main="agent", result=Call)
 async def supervise(ctx: ActionContext, args: SuperviseArguments) -> Call:
     """Step into the call that an agent is in (star codes *80 to *83). The result is the call with the customer."""
-    return await ctx.calls.supervise(args.agent, args.how)
+    return await ctx.calls.supervise(args.agent, args.how, phone=args.phone)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,7 @@ from bot.calls.parking import ParkLocations
 from bot.calls.state import CallState
 from bot.calls.supervision import CODES, SupervisionMode, TakeOver, supervise
 from bot.clock import Clock
-from bot.errors import BotError, NotRegistered, OperationRefused, UserError
+from bot.errors import BotError, CallEnded, NotRegistered, OperationRefused, UserError
 from bot.log import get_logger
 from bot.phone import (
     IncomingCall,
@@ -58,6 +59,7 @@ class Calls:
         self._live: dict[str, Call] = {}
         self._by_session: dict[Session, Call] = {}
         self._listeners: list[Listener] = []
+        self._untold: deque[Event] = deque()
         self._numbers = itertools.count(1)
         self._take_overs: list[TakeOver] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,11 +114,23 @@ class Calls:
         return lambda: self._listeners.remove(listener)
 
     def publish(self, event: Event) -> None:
+        """Tell all listeners. An event that a listener brings about is told when all have heard the one before."""
         if event.call:
             self._account(event.call)
+        self._untold.append(event)
+        if len(self._untold) > 1:
+            return
+        while self._untold:
+            self._tell(self._untold[0])
+            self._untold.popleft()
+
+    def _tell(self, event: Event) -> None:
         log.debug(event.name, call=event.call.id if event.call else None, **event.data)
         for listener in tuple(self._listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception:
+                log.exception("listener failed", told=event.name)
 
     # Placing calls
 
@@ -124,6 +138,9 @@ class Calls:
         self, number: str, *, phone: str = "", caller_id: str = "", headers: Mapping[str, str] | None = None
     ) -> Call:
         """Place a call; returns at once, while it is being dialled. `await call.answered()` waits for an answer.
+
+        The gate keeps emergency and special numbers from being dialled, whoever asks. The rules of campaigns (hours,
+        consent, do-not-call lists) are judged before they come here: a flow that calls back was asked to.
 
         Raises:
             OperationRefused: the dialling gate says no, with its reason.
@@ -134,15 +151,20 @@ class Calls:
             raise OperationRefused(f"{number} was not dialled: {refusal}", reason=refusal)
         return await self._place(number, phone, caller_id, headers)
 
-    async def retrieve(self, location: str, *, phone: str = "") -> Call:
-        """Pick up the call that has waited longest at a park location.
+    async def retrieve(self, location: str, *, phone: str = "", parked: Call | None = None) -> Call:
+        """Pick up a call from a park location: what became of `parked`, or else the one that has waited longest.
 
         Raises:
-            CallEnded: nobody waits there.
+            CallEnded: nobody waits there, or not the call that was asked for.
         """
-        parked = self.park_locations.waiting(location)
+        waiting = self.park_locations.waiting(location)
+        wanted = next(
+            (call for call in waiting if parked is None or parked.is_parked_as(call.session_id, call.number)), None
+        )
+        if wanted is None:
+            raise CallEnded(f'the call that was parked at "{location}" does not wait there any more')
         target = self.park_locations[location].target
-        return await self._place_service(target, phone, {"Replaces": parked.replaces})
+        return await self._place_service(target, phone, {"Replaces": wanted.replaces})
 
     async def supervise(self, agent: str, how: SupervisionMode, *, phone: str = "") -> Call:
         """Join, or take over, the call that an agent is in. Returns the call in which the customer is heard.
@@ -152,13 +174,11 @@ class Calls:
         """
         if how not in CODES:
             raise UserError(f"{how!r} is no way to supervise", hint=f"one of {', '.join(CODES)}")
-        return await supervise(self, agent, how, phone, self._clock)
+        return await supervise(
+            lambda code: self._place_service(code, phone, None), self._expect_take_over, agent, how, self._clock
+        )
 
-    async def place_service(self, code: str, phone: str) -> Call:
-        """Call a service of the platform (a star code) and wait until it is on the line."""
-        return await self._place_service(code, phone, None)
-
-    def expect_take_over(self, take_over: TakeOver) -> Callable[[], None]:
+    def _expect_take_over(self, take_over: TakeOver) -> Callable[[], None]:
         """The next inbound call from `*83`, or re-INVITE of the first call, belongs to this take-over."""
         self._take_overs.append(take_over)
         return lambda: self._take_overs.remove(take_over)

@@ -68,14 +68,17 @@ class ParkLocations(Mapping[str, ParkLocation]):
         location = self[name]
         before = {call.session_id: call for call in location.parked}
         after = {call.session_id: call for call in parked}
-        location.parked = parked
-        for session_id in after.keys() - before.keys():
-            self._say("park.parked", after[session_id])
-        for session_id in before.keys() - after.keys():
-            self._say("park.retrieved", before[session_id])
+        stayed = [after[session_id] for session_id in before if session_id in after]
+        came = [call for session_id, call in after.items() if session_id not in before]
+        location.parked = (*stayed, *came)
+        for call in came:
+            self._say("park.parked", call)
+        for session_id, call in before.items():
+            if session_id not in after:
+                self._say("park.retrieved", call)
 
-    def waiting(self, name: str) -> ParkedCall:
-        """The call that has waited longest at a location.
+    def waiting(self, name: str) -> tuple[ParkedCall, ...]:
+        """The calls at a location; the one that has waited longest comes first.
 
         Raises:
             CallEnded: nobody waits there.
@@ -83,7 +86,7 @@ class ParkLocations(Mapping[str, ParkLocation]):
         location = self[name]
         if not location.parked:
             raise CallEnded(f'nobody waits at the park location "{name}"')
-        return location.parked[0]
+        return location.parked
 
     def _say(self, name: str, parked: ParkedCall) -> None:
         data = {

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, get_args
 
+from bot.calls.call import Call
 from bot.clock import Clock
 from bot.errors import OperationRefused
 from bot.phone import Session
-
-if TYPE_CHECKING:
-    from bot.calls.call import Call
-    from bot.calls.directory import Calls
 
 __all__ = ["CODES", "SupervisionMode", "TakeOver", "supervise"]
 
@@ -35,12 +32,14 @@ class TakeOver:
         self._handed_over: asyncio.Future[Call] = asyncio.get_running_loop().create_future()
 
     def claims(self, session: Session) -> bool:
-        """Whether a new inbound session is the call that this take-over waits for."""
-        return not self._handed_over.done() and session.remote_number == CODES["take_over"]
+        """Whether a new inbound session is the call that this take-over waits for: it comes to the same phone."""
+        expected = session.remote_number == CODES["take_over"] and session.phone is self._first.session.phone
+        return expected and not self._handed_over.done()
 
     def incoming(self, call: Call) -> None:
-        if not self._handed_over.done():
-            self._handed_over.set_result(call)
+        """The customer's call came; from here on the two end together."""
+        call.companion, self._first.companion = self._first, call
+        self._handed_over.set_result(call)
 
     def renegotiated(self) -> None:
         """The first call got a re-INVITE: the customer is on it now."""
@@ -70,13 +69,19 @@ class TakeOver:
         return self._handed_over.result()
 
 
-async def supervise(calls: Calls, agent: str, how: SupervisionMode, phone: str, clock: Clock) -> Call:
-    """See `Calls.supervise`."""
-    first = await calls.place_service(CODES[how], phone)
+ExpectTakeOver = Callable[[TakeOver], Callable[[], None]]
+"""Has new inbound sessions offered to a take-over first; the result stops that."""
+
+
+async def supervise(
+    place: Callable[[str], Awaitable[Call]], expect: ExpectTakeOver, agent: str, how: SupervisionMode, clock: Clock
+) -> Call:
+    """See `Calls.supervise`. `place` calls a service of the platform and waits until it is on the line."""
+    first = await place(CODES[how])
     take_over = TakeOver(first)
     stop: list[Callable[[], None]] = []
     if how == "take_over":
-        stop = [calls.expect_take_over(take_over), first.session.on_renegotiated(take_over.renegotiated)]
+        stop = [expect(take_over), first.session.on_renegotiated(take_over.renegotiated)]
     try:
         await clock.sleep(PAUSE)
         await first.send_digits(f"{agent}#")
@@ -84,7 +89,6 @@ async def supervise(calls: Calls, agent: str, how: SupervisionMode, phone: str, 
             return first
         customer = await take_over.customer()
         if customer is not first:
-            customer.companion, first.companion = first, customer
             await customer.answer()
         return customer
     except BaseException:

@@ -33,15 +33,6 @@ class Services:
     on_trace: Trace = lambda _record: None
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """A call of this run that waits at a park location."""
-
-    location: str
-    session_id: str
-    number: str
-
-
 class RunState:
     """Written by the run and its steps alone.
 
@@ -69,7 +60,8 @@ class RunState:
         self.letting_go: Call | None = None
         """The call that a step is about to take from us: its end is our own doing."""
         self.placed: list[Call] = []
-        self.parked: list[Parked] = []
+        self.parked: dict[str, Call] = {}
+        """The call that this run parked last, by park location."""
         self.steps = 0
         self.inbox = Inbox()
         self.variables = Variables(
@@ -109,7 +101,7 @@ class RunState:
             self.gone = True
 
     def park(self, location: str, call: Call) -> None:
-        self.parked.append(Parked(location, call.session_id, call.number))
+        self.parked[location] = call
 
     # Events
 
@@ -119,7 +111,8 @@ class RunState:
             mine = [self.own, *self.placed]
             return any(event.call is call for call in mine)
         if event.name.startswith("park."):
-            return not self.parked or any(_same_call(parked, event) for parked in self.parked)
+            parked = self.parked.get(str(event.data.get("location", "")))
+            return not self.parked or (parked is not None and _is_about(event, parked))
         return True
 
     async def wait_event(self, name: str, filters: Mapping[str, object], target: Call | None) -> Event:
@@ -134,11 +127,7 @@ class RunState:
         return await self.inbox.wait(name, fits)
 
 
-def _same_call(parked: Parked, event: Event) -> bool:
-    """Whether an event of a park location is about this call: its session tells, or else its number."""
-    data = event.data
-    if data.get("location") != parked.location:
-        return False
-    session, number = str(data.get("session_id", "")), str(data.get("number", ""))
-    same_session = bool(session) and session == parked.session_id
-    return same_session or (bool(number) and number == parked.number) or not (session or number)
+def _is_about(event: Event, parked: Call) -> bool:
+    """Whether an event of a park location is about this call, or does not say whom it is about."""
+    session_id, number = str(event.data.get("session_id", "")), str(event.data.get("number", ""))
+    return parked.is_parked_as(session_id, number) or not (session_id or number)

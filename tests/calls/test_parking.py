@@ -38,7 +38,16 @@ def test_a_call_that_appears_is_parked_and_one_that_goes_is_retrieved() -> None:
 def test_the_first_to_come_is_the_first_to_be_retrieved() -> None:
     park, _ = locations()
     park.update("sales", (ADA, ParkedCall("sales", "s-2", "c", "d")))
-    assert park.waiting("sales") is ADA
+    assert park.waiting("sales")[0] is ADA
+
+
+def test_who_came_first_stays_first_in_whatever_order_presence_tells_them() -> None:
+    park, events = locations()
+    second, third = ParkedCall("sales", "s-2", "c", "d"), ParkedCall("sales", "s-3", "e", "f")
+    park.update("sales", (ADA,))
+    park.update("sales", (third, second, ADA))
+    assert park.waiting("sales") == (ADA, third, second)
+    assert [event.data["session_id"] for event in events] == ["s-1", "s-3", "s-2"]
 
 
 def test_nobody_waits_at_an_empty_location() -> None:

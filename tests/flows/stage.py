@@ -16,7 +16,7 @@ import numpy as np
 from bot.actions import ActionContext, ActionRegistry, ActionSpec, Arguments, action, builtin_actions
 from bot.calls import AgentState, Call, CallEnd, Calls, CallState, Event, ParkLocation, Party, QueueState
 from bot.clock import Clock
-from bot.errors import CallEnded, CallFailed
+from bot.errors import CallEnded, CallFailed, CallTaken
 from bot.flows import FlowEngine, FlowSet, RunEnded, StepDone, TraceRecord
 from bot.flows.loader import read_text
 from bot.media import Pcm, Source
@@ -46,6 +46,8 @@ class FakeCall(Call):
         self.outcome: asyncio.Future[ReplyOutcome] = asyncio.get_running_loop().create_future()
         self.picked_up = asyncio.Event()
         self.refusal = ""
+        self.taken = False
+        """Another run deals with it."""
 
     @property
     def queue(self) -> str:
@@ -79,6 +81,8 @@ class FakeCall(Call):
         self.stage.say("call.ended", self, cause=cause, by=by, disposition=self.end.disposition)
 
     async def answer(self) -> None:
+        if self.taken:
+            raise CallTaken("the call is answered already")
         self._note("answer")
         self.state = CallState.ANSWERED
         self.stage.say("call.answered", self)
@@ -226,7 +230,7 @@ class Stage:
         self._other_side(call)
         return call
 
-    async def retrieve(self, location: str, *, phone: str = "") -> Call:
+    async def retrieve(self, location: str, *, phone: str = "", parked: Call | None = None) -> Call:
         return self._service("retrieve", location)
 
     async def supervise(self, agent: str, how: str, *, phone: str = "") -> Call:
