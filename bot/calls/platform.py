@@ -10,7 +10,9 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.calls.call import Call
 from bot.calls.directory import Calls
+from bot.calls.events import Event
 from bot.calls.parking import ParkedCall
 from bot.calls.state import Party
 from bot.clock import Clock
@@ -34,6 +36,9 @@ from bot.ringcentral.telephony import SESSION_EVENTS, TelephonySession, merge
 __all__ = ["PlatformWatch", "Watched"]
 
 log = get_logger(__name__)
+
+SESSIONS_KEPT = 1_000
+"""Telephony sessions that are followed at a time."""
 
 _CONNECTED = frozenset({TelephonyStatus.CALL_CONNECTED, TelephonyStatus.ON_HOLD})
 _PARKED = frozenset({TelephonyStatus.PARKED, TelephonyStatus.UNKNOWN, TelephonyStatus.ON_HOLD})
@@ -79,6 +84,7 @@ class PlatformWatch:
             location: name for name, location in (watched.park_locations or {}).items()
         }
         self._sessions: dict[str, TelephonySession] = {}
+        """Those that go on, by id, the newest last."""
         self._sequences: dict[str, int] = {}
         self._gateway: Gateway | None = None
 
@@ -121,13 +127,27 @@ class PlatformWatch:
     async def run(self) -> None:
         """Receive events until cancelled. Raises as `Gateway.run` does."""
         assert self._gateway is not None
-        await self._gateway.run()
+        stop = self._calls.on_event(self._call_event)
+        try:
+            await self._gateway.run()
+        finally:
+            stop()
 
     async def _read_everything(self) -> None:
+        """After a new subscription: whatever was known may be out of date, and sequences may begin anew."""
+        self._sessions.clear()
+        self._sequences.clear()
         for queue_id in self._queues:
             await self._read_queue(queue_id)
         for extension_id in (*self._extensions, *self._locations):
-            self._presence(await fetch_presence(self._rest, extension_id))
+            await self._read_presence(extension_id)
+
+    async def _read_presence(self, extension_id: str) -> None:
+        """Read a presence over REST; an event that comes meanwhile is newer, and stands."""
+        known = self._sequences.get(extension_id)
+        presence = await fetch_presence(self._rest, extension_id)
+        if self._sequences.get(extension_id) == known:
+            self._presence(presence)
 
     async def _read_queue(self, queue_id: str) -> None:
         members = await fetch_queue_members(self._rest, queue_id)
@@ -138,7 +158,7 @@ class PlatformWatch:
         for member in members:
             if member.id not in self._extensions:
                 self._extensions[member.id] = member.extension_number
-                self._presence(await fetch_presence(self._rest, member.id))
+                await self._read_presence(member.id)
 
     def _notified(self, notification: Notification) -> None:
         path = notification.event.partition("?")[0]
@@ -198,10 +218,24 @@ class PlatformWatch:
         self._sessions[event.id] = session
         if session.over:
             del self._sessions[event.id]
+        elif len(self._sessions) > SESSIONS_KEPT:  # some never end: their last event came before one that it overtook
+            del self._sessions[next(iter(self._sessions))]
         for call in self._calls.by_session_id(session.id):
-            party = session.parties.get(call.session.party_id)
-            if party is not None:
-                call.party_status(party.state.value, party.reason)
+            _tell(call, session)
+
+    def _call_event(self, event: Event) -> None:
+        """A call that we placed learns its session id while it is set up; events may have told of it before."""
+        if event.name == "call.alerting" and event.call is not None:
+            session = self._sessions.get(event.call.session_id)
+            if session is not None:
+                _tell(event.call, session)
+
+
+def _tell(call: Call, session: TelephonySession) -> None:
+    """Tell a call what the platform says of our party in it."""
+    party = session.parties.get(call.session.party_id)
+    if party is not None:
+        call.party_status(party.state.value, party.reason)
 
 
 def _other_party(presence: Presence) -> Party | None:
