@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bot.sandbox.bridge import Bridge
-from bot.sandbox.endpoints import LegEnd
+from bot.sandbox.endpoints import LegEnd, LegState
 from bot.sandbox.legs import BaseLeg
 from bot.sandbox.model import ParkLocation, Party, PartyStatus, Session
 from bot.sandbox.tasks import any_of
@@ -136,8 +136,19 @@ class Call:
         by = order.old if isinstance(order, Replace) else order.by
         if self.talking is None or by not in self.talking:
             return False
+        if isinstance(order, Park):
+            order.location.session = self.session
         self.orders.put_nowait(order)
         return True
+
+    def discard_orders(self) -> None:
+        """Nobody talks any more: what was ordered too late is taken back."""
+        while not self.orders.empty():
+            match self.orders.get_nowait():
+                case Park(location=location):
+                    location.session = None
+                case Replace(new=new):
+                    new.drop()
 
     def replace(self, old: BaseLeg, new: BaseLeg, *, leaves: bool = True) -> bool:
         """Let `new` take the place of `old`; `new` is dropped when `old` talks no more."""
@@ -188,17 +199,19 @@ async def converse(call: Call, one: BaseLeg, two: BaseLeg) -> HungUp | Order:
     order = asyncio.ensure_future(call.orders.get())
     try:
         for leg in (one, two):
-            if leg.state.value != "ended":
+            if leg.state is not LegState.ENDED:
                 leg.connected()
                 call.bridge.join(leg)
                 call.move(leg.party, PartyStatus.HOLD if leg.held else PartyStatus.ANSWERED)
         await any_of(one.gone, two.gone, order)
         if one.gone.done() or two.gone.done():
+            if order.done():
+                call.orders.put_nowait(order.result())
             return HungUp(one if one.gone.done() else two)
         return order.result()
     finally:
         order.cancel()
         call.talking = None
-        call.orders = asyncio.Queue()
+        call.discard_orders()
         call.bridge.leave(one)
         call.bridge.leave(two)

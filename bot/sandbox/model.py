@@ -149,8 +149,12 @@ class ParkLocation:
     name: str
     extension: str
     session: Session | None = None
-    """The parked session, and who waits in it."""
+    """The session that waits here or is on its way, and who waits in it."""
     party: Party | None = None
+
+    @property
+    def free(self) -> bool:
+        return self.session is None or self.session.over
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class Switch:
         """A free one of the places `*801` to `*899`; None when all are taken."""
         for number in range(801, 900):
             orbit = self.orbits.setdefault(f"*{number}", ParkLocation(f"orbit{number}", "Orbit", f"*{number}"))
-            if orbit.session is None:
+            if orbit.free:
                 return orbit
         return None
 
@@ -191,9 +191,7 @@ class Switch:
         try:
             await serve(call, leg, destination)
         finally:
-            del self._calls[call.session_id]
-            del self.sessions[call.session_id]
-            call.note("call.ended", call.session.caller.number)
+            self._forget(call)
 
     def _open_replacing(self, caller: Caller, callee: str, replaces: Replaces | None) -> Opened | None:
         call = self._calls.get(replaces.session_id) if replaces else None
@@ -224,8 +222,12 @@ class Switch:
         call = opened.call
         call.move(opened.party, PartyStatus.DISCONNECTED)
         if len(call.session.parties) == 1:
-            self._calls.pop(call.session_id, None)
-            self.sessions.pop(call.session_id, None)
+            self._forget(call)
+
+    def _forget(self, call: Call) -> None:
+        del self._calls[call.session_id]
+        del self.sessions[call.session_id]
+        call.note("call.ended", call.session.caller.number)
 
     def make_leg(self, call: Call, party: Party, shown: Party) -> BaseLeg:
         """A leg for an extension: its web phones when some are registered, else the person who sits there."""

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from bot.sandbox.model import ParkLocation, PartyStatus
 from bot.sandbox.sandbox import Sandbox
+from bot.sip.messages import respond
 from tests.sandbox.conftest import Person
 from tests.sandbox.sip_client import IncomingCall, RawPhone, raw_phone
 
@@ -87,6 +88,17 @@ async def test_the_parked_caller_hangs_up(sandbox: Sandbox, ada: Person) -> None
         await _park(phone, call)
         await leg.hangup()
         await asyncio.sleep(0.1)
+        assert sandbox.switch.park_locations["101"].session is None
+
+
+async def test_a_phone_that_hangs_up_while_it_parks_leaves_the_location_free(sandbox: Sandbox, ada: Person) -> None:
+    async with raw_phone(sandbox, "101") as phone, _answered(sandbox, ada, phone) as (leg, call):
+        phone.auto_reply = False
+        await call.refer("prk101")
+        await phone.send(respond(await phone.expect("NOTIFY"), 200))
+        await phone.expect("NOTIFY")
+        await call.hangup()
+        await leg.ended()
         assert sandbox.switch.park_locations["101"].session is None
 
 

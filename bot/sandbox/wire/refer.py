@@ -38,16 +38,20 @@ async def _transfer(leg: PhoneLeg, number: str) -> None:
     call, switch = leg.call, leg.call.switch
     destination = resolve(switch, number)
     order = Park(leg, destination) if isinstance(destination, ParkLocation) else Transfer(leg, number)
-    taken = isinstance(destination, ParkLocation) and destination.session is not None
+    taken = isinstance(destination, ParkLocation) and not destination.free
     if destination is None or taken or leg.state is not LegState.ANSWERED or call.other(leg) is None:
         await _refuse(leg, number)
         return
     if isinstance(destination, ParkLocation):
-        # Taken from now on, so that nobody else parks here while the NOTIFYs are under way.
+        # Taken from now on, so that nobody else parks here while the NOTIFY is under way.
         destination.session = call.session
-    await _notify(leg, "200 OK", "terminated;reason=noresource")
-    if not call.order(order) and isinstance(destination, ParkLocation):
-        destination.session = None
+    ordered = False
+    try:
+        await _notify(leg, "200 OK", "terminated;reason=noresource")
+        ordered = call.order(order)
+    finally:
+        if isinstance(destination, ParkLocation) and not ordered:
+            destination.session = None
 
 
 async def _join(leg: PhoneLeg, call_id: str) -> None:
