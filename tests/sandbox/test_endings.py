@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.media import ToneSource
+from bot.media import MediaSession, ToneSource
 from bot.sandbox.endpoints import Leg
 from bot.sandbox.park import Replaces
 from bot.sandbox.sandbox import Sandbox
@@ -114,6 +114,37 @@ async def test_a_hold_and_a_goodbye_in_one_breath(sandbox: Sandbox, ada: Person)
         await phone.expect("200 BYE")
         await asyncio.sleep(10)
         assert not sandbox.switch.sessions
+
+
+async def test_a_phone_hangs_up_before_its_own_call_was_accepted(sandbox: Sandbox, ada: Person) -> None:
+    async with raw_phone(sandbox, "101") as phone:
+        invite = phone.invite(ada.number)
+        await phone.send(invite)
+        invite = phone.authorized(invite, await phone.expect("407 INVITE"))
+        await phone.send(invite)
+        headers = {name: invite.header(name) for name in ("From", "To", "Call-Id")}
+        await phone.send(phone.request("BYE", invite.uri, headers))
+        await phone.expect("200 BYE")
+        await phone.expect("487 INVITE")
+        assert not sandbox.switch.sessions
+        assert not sandbox.server.dialogs
+
+
+async def test_an_answer_is_acknowledged_although_the_caller_hangs_up_in_the_middle_of_it(
+    sandbox: Sandbox, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply_answer = MediaSession.apply_answer
+
+    async def slowly(session: MediaSession, answer: str) -> None:
+        await asyncio.sleep(1)
+        await apply_answer(session, answer)
+
+    monkeypatch.setattr(MediaSession, "apply_answer", slowly)
+    async with raw_phone(sandbox, "101") as phone:
+        leg = await sandbox.switch.place_call(ada, "101")
+        await (await phone.ringing()).answer()
+        await leg.hangup()
+        await phone.expect("BYE")
 
 
 def _broken(phone: RawPhone) -> list[Message]:

@@ -37,6 +37,7 @@ class CalledLeg(PhoneLeg):
         self._extension = extension
         self._branches: list[Branch] = []
         self._chosen: Branch | None = None
+        self._unacknowledged: Response | None = None
         self._confirmed: set[Branch] = set()
         number = server.numbers.next_cseq()
         self._commands = Commands(
@@ -50,7 +51,14 @@ class CalledLeg(PhoneLeg):
         self.work(self._ring(), "ring")
 
     async def _ring(self) -> None:
-        offer = "" if self.call.switch.options.offerless else await self.media.create_offer()
+        try:
+            offer = "" if self.call.switch.options.offerless else await self.media.create_offer()
+        except MediaFailed as error:
+            log.warning("no offer for a phone", error=str(error))
+            self.decide(Refused(480))
+            return
+        if self.state is not LegState.RINGING:
+            return
         for binding in self.server.bindings(self.party.extension):
             branch = Branch(self.server, self, binding, self._dialog(binding))
             self._branches.append(branch)
@@ -107,35 +115,36 @@ class CalledLeg(PhoneLeg):
             self.decide(Refused(status))
 
     def branch_answered(self, branch: Branch, response: Response) -> None:
-        if self._chosen is not None or self.state is not LegState.RINGING:
-            branch.dialog.acknowledge(response)
-            branch.dialog.connection.send(branch.dialog.request("BYE"))
-            return
         self._chosen = branch
         for other in self._branches:
             other.cancel(elsewhere=True)
         self._move(LegState.ANSWERED)
         self.establish(branch.dialog)
+        self._unacknowledged = response
         self.work(self._accept(branch, response), "accept")
 
     async def _accept(self, branch: Branch, response: Response) -> None:
         """Answer and offer meet, ACK goes out, and each instance's command 7."""
-        answer = ""
         try:
             if self.call.switch.options.offerless:
-                answer = await self.media.create_answer(response.body)
+                self._acknowledge(await self.media.create_answer(response.body))
             else:
+                self._acknowledge()
                 await self.media.apply_answer(response.body)
         except (MalformedSdp, MediaFailed) as error:
             log.warning("unusable SDP in a 200", error=str(error))
-            branch.dialog.acknowledge(response)
             self.drop()
             return
-        branch.dialog.acknowledge(response, answer)
         for each in self._branches:
             processed = self._commands.to_client(Command.ALREADY_PROCESSED, each.binding.authorization_id)
             self.send_message(branch.dialog, processed)
         self.decide(Accepted())
+
+    def _acknowledge(self, answer: str = "") -> None:
+        """The ACK, if it has not gone out yet."""
+        response, self._unacknowledged = self._unacknowledged, None
+        if response is not None and self.dialog is not None:
+            self.dialog.acknowledge(response, answer)
 
     def branch_command(self, branch: Branch, message: RcMessage) -> None:
         """Commands 10 to 14 and 17. Without a receive confirm, to-voicemail does nothing."""
@@ -162,6 +171,7 @@ class CalledLeg(PhoneLeg):
         if self.state is LegState.ENDED:
             return
         if self.state is LegState.ANSWERED:
+            self._acknowledge()
             self.say_goodbye()
         for branch in self._branches:
             branch.cancel()

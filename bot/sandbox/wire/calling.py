@@ -77,9 +77,11 @@ class CallingLeg(PhoneLeg):
         try:
             answer = await self.media.create_answer(self._invite.body)
         except (MalformedSdp, MediaFailed):
-            self._final(488)
-            self.finish(LegEnd.REFUSED, by_us=False)
-            self.server.switch.forget(self._opened)
+            answer = ""
+        if self.state is not LegState.CALLING:
+            return
+        if not answer:
+            self._give_up(488, LegEnd.REFUSED, by_us=False)
             return
         self._final(200, answer)
         self._move(LegState.ANSWERED)
@@ -96,11 +98,15 @@ class CallingLeg(PhoneLeg):
         if request.method == "CANCEL":
             connection.send(respond(request, 200))
             if self.state is LegState.CALLING:
-                self._final(487)
-                self.finish(LegEnd.CANCELLED, by_us=True)
-                self.server.switch.forget(self._opened)
+                self._give_up(487, LegEnd.CANCELLED, by_us=True)
             return
         super().receive(connection, request)
+
+    def hung_up(self) -> None:
+        if self.state is LegState.CALLING:
+            self._give_up(487, LegEnd.CANCELLED, by_us=True)
+        else:
+            super().hung_up()
 
     def ring(self) -> None:
         """Never: this leg placed the call."""
@@ -109,8 +115,14 @@ class CallingLeg(PhoneLeg):
     def drop(self, end: LegEnd = LegEnd.HANGUP) -> None:
         if self.state is LegState.ENDED:
             return
-        if self.state is LegState.ANSWERED:
-            self.say_goodbye()
-        else:
-            self._final(480)
+        if self.state is LegState.CALLING:
+            self._give_up(480, end, by_us=False)
+            return
+        self.say_goodbye()
         self.finish(end, by_us=False)
+
+    def _give_up(self, status: int, end: LegEnd, *, by_us: bool) -> None:
+        """The call ends before its 200: it never came to be."""
+        self._final(status)
+        self.finish(end, by_us=by_us)
+        self.server.switch.forget(self._opened)

@@ -75,18 +75,18 @@ class PhoneLeg(BaseLeg):
             "p-rc-api-ids": f"party-id={party_id};session-id={session_id}",
             "Content-Type": "application/sdp",
         }
-        response = await self.dialog.transact("INVITE", headers, await self.media.create_offer())
-        if response is None:
-            return False
-        self.dialog.acknowledge(response)
-        if response.status >= 300:
-            return False
         try:
+            response = await self.dialog.transact("INVITE", headers, await self.media.create_offer())
+            if response is None:
+                return False
+            self.dialog.acknowledge(response)
+            if response.status >= 300:
+                return False
             await self.media.apply_answer(response.body)
         except (MalformedSdp, MediaFailed) as error:
-            log.warning("re-INVITE was answered badly", error=str(error))
+            log.warning("re-INVITE failed", error=str(error))
             return False
-        return True
+        return self.state is LegState.ANSWERED
 
     def send_message(self, dialog: Dialog, message: RcMessage) -> None:
         """One command of ours. Its reply is not waited for: a phone ignores one that names another instance."""
