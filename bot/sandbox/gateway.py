@@ -12,7 +12,7 @@ import secrets
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -106,9 +106,8 @@ class EventGateway:
             async with asyncio.timeout(ABSOLUTE_TIMEOUT), asyncio.TaskGroup() as group:
                 details = _connection_details(bool(token), recovered, self._platform.clock)
                 await websocket.send_text(line.frame("ConnectionDetails", str(uuid4()), 200, details))
-                writer = group.create_task(_write(websocket, line, position))
+                group.create_task(_write(websocket, line, position))
                 await self._read(websocket, line)
-                writer.cancel()
         except* (WebSocketDisconnect, TimeoutError):
             log.debug("event connection ended", extension=login.extension.number)
         finally:
@@ -152,7 +151,8 @@ class EventGateway:
             "body": body,
         }
 
-    async def _read(self, websocket: WebSocket, line: _Line) -> None:
+    async def _read(self, websocket: WebSocket, line: _Line) -> NoReturn:
+        """Answer each frame; ends by an exception only."""
         while True:
             async with asyncio.timeout(IDLE_TIMEOUT):
                 text = await websocket.receive_text()

@@ -55,9 +55,3 @@ class Registrar(Generic[_C]):
             if binding.expires_at <= now:
                 del self._bindings[key]
         return [binding for binding in self._bindings.values() if binding.extension == extension]
-
-    def live(self, connection: _C, now: float) -> bool:
-        """Whether this very connection holds a live binding."""
-        return any(
-            binding.connection is connection and binding.expires_at > now for binding in self._bindings.values()
-        )

@@ -114,7 +114,11 @@ class Connection:
         key = (request.call_id, request.cseq, request.method)
         self._pending[key] = heard
         self.send(request)
-        return lambda: _forget(self._pending, key)
+
+        def forget() -> None:
+            self._pending.pop(key, None)
+
+        return forget
 
     async def transact(self, request: Request, timeout: float) -> Response | None:
         """Send a request; its final response, or None when none came within `timeout` seconds."""
@@ -142,7 +146,3 @@ class Connection:
         except TimeoutError:
             log.debug("last messages were not sent")
         await self._socket.close()
-
-
-def _forget(pending: dict[tuple[str, int, str], Callable[[Response], None]], key: tuple[str, int, str]) -> None:
-    pending.pop(key, None)
