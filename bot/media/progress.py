@@ -89,11 +89,12 @@ def _basis(frequencies: Sequence[float]) -> NDArray[np.float64]:
     return np.linalg.qr(np.stack(waves, axis=1))[0].T
 
 
-_BASES = tuple(_basis(tone) for tone in _TONES)
+_BASES = np.concatenate([_basis(tone) for tone in _TONES])
+_STARTS = np.cumsum([0] + [2 * len(tone) for tone in _TONES[:-1]])
+"""At which row of `_BASES` each tone's begin."""
 _PURITY = 0.85
 """The part of a frame's energy that must lie in the tones."""
 _LEAST_DB = -45.0
-
 
 _BANDS = (-1, -1, -1, -1, -1, -1, 0, 0, 0, 1, 1, 1, 2, 2)
 """For each of the tones, to which step of an intercept sequence it belongs; -1 for the others."""
@@ -104,7 +105,7 @@ def _band(frame: Pcm) -> int | None:
     if level_db(frame) < _LEAST_DB:
         return None
     samples = frame.astype(np.float64)
-    inside = [float(np.sum((basis @ samples) ** 2)) for basis in _BASES]
+    inside = np.add.reduceat((_BASES @ samples) ** 2, _STARTS)
     best = int(np.argmax(inside))
     return _BANDS[best] if inside[best] > _PURITY * float(np.dot(samples, samples)) else None
 

@@ -5,6 +5,7 @@ Frequencies and cadences: ITU-T E.180 and its supplement 2; DTMF: ITU-T Q.23; sp
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -79,6 +80,7 @@ def hold_music() -> Source:
     return PcmSource(_tune(), loop=True)
 
 
+@functools.cache
 def _tune() -> Pcm:
     """Eight bars of broken chords with soft attacks: I-vi-IV-V, twice, the second time an octave apart."""
     chords = [(262, 330, 392), (220, 262, 330), (175, 220, 262), (196, 247, 294)]
