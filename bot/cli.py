@@ -85,10 +85,14 @@ def sandbox(
     json: Annotated[bool, typer.Option("--json", help="print one line of JSON when ready")] = False,
     sip_port: Annotated[int, typer.Option(help="the port for SIP over secure WebSocket; 0: any")] = 0,
     rest_port: Annotated[int, typer.Option(help="the port for REST and events; 0: any")] = 0,
+    people: Annotated[
+        list[Path] | None,
+        typer.Option(help="a folder of people, instead of those that come with it; may be repeated"),
+    ] = None,
 ) -> None:
     """Run the phone system of our own that speaks RingCentral's dialect, until it is told to stop."""
     configure("warning")
-    options = SandboxOptions(sip_port=sip_port, rest_port=rest_port, people=(SHIPPED,))
+    options = SandboxOptions(sip_port=sip_port, rest_port=rest_port, people=tuple(people or (SHIPPED,)))
     uvloop.run(serve(options, sys.stdout, as_json=json))
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "MediaSettings",
     "PhoneSettings",
     "QueueSettings",
+    "SandboxSettings",
     "SpeechSettings",
     "load_config",
 ]
@@ -76,6 +77,12 @@ class MediaSettings(Settings):
     ice_timeout: float = Field(10.0, gt=0, description="seconds until audio must be up")
 
 
+class SandboxSettings(Settings):
+    """The sandbox that the bot starts when it has no account."""
+
+    people: tuple[Path, ...] = Field((), description="folders of people; those that come with it when empty")
+
+
 class LogSettings(Settings):
     """What is logged, on the error output."""
 
@@ -89,6 +96,7 @@ class Config(Settings):
 
     account: Literal["sandbox", "ringcentral"] = Field("sandbox", description="which phone system the bot works on")
     ringcentral: Account = Account()
+    sandbox: SandboxSettings = SandboxSettings()
     phones: tuple[PhoneSettings, ...] = Field(min_length=1, description="the phones that the bot is")
     flows: Path = Field(Path("flows"), description="the folder of flows")
     campaigns: Path = Field(Path("flows/campaigns"), description="the folder of campaigns")
@@ -147,6 +155,7 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
             "campaigns": folder / config.campaigns,
             "plugins": folder / config.plugins,
             "state": folder / config.state,
+            "sandbox": SandboxSettings(people=tuple(folder / path for path in config.sandbox.people)),
         }
     )
     _check_credentials(config)

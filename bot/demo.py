@@ -248,7 +248,7 @@ async def open_stage(config_path: Path, *, clock: Clock, story: Story | None = N
                 listen(record)
 
         async with (
-            Speech() as speech,
+            Speech(voice=config.speech.voice, rate=config.speech.rate) as speech,
             Sandbox(options, clock=clock, speech=speech) as sandbox,
             open_bot(
                 config,

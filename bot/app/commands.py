@@ -54,7 +54,7 @@ async def run_bot(config: Config, out: Console) -> int:
     clock = Clock()
     story = Story(out, clock)
     async with (
-        Speech() as speech,
+        Speech(voice=config.speech.voice, rate=config.speech.rate) as speech,
         open_platform(config, clock, speech) as platform,
         open_bot(
             config, platform, clock=clock, speech=speech, on_trace=story.trace, on_progress=story.progress
@@ -73,7 +73,7 @@ async def run_campaign(config: Config, name: str, out: Console, *, anew: bool = 
     clock = Clock()
     story = Story(out, clock)
     async with (
-        Speech() as speech,
+        Speech(voice=config.speech.voice, rate=config.speech.rate) as speech,
         open_platform(config, clock, speech) as platform,
         open_bot(
             config,

@@ -94,7 +94,7 @@ class PhoneStarter:
             on_event=self.calls.phone_event,
             sip_log=_log_sip if self.config.log.sip else None,
         )
-        self.calls.add_phone(phone, extension)
+        self.calls.add_phone(phone, extension, settings.caller_id)
         stack.push_async_callback(phone.stop)
         try:
             await phone.start()

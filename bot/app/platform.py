@@ -63,5 +63,6 @@ async def open_platform(config: Config, clock: Clock, speech: Speech) -> AsyncIt
     if config.account == "ringcentral":
         yield account(config)
         return
-    async with Sandbox(SandboxOptions(people=(SHIPPED,)), clock=clock, speech=speech) as sandbox:
+    options = SandboxOptions(people=config.sandbox.people or (SHIPPED,))
+    async with Sandbox(options, clock=clock, speech=speech) as sandbox:
         yield sandboxed(config, sandbox)

@@ -56,6 +56,7 @@ class Calls:
         self._gate = gate
         self._phones: dict[str, Phone] = {}
         self._extensions: dict[str, str] = {}
+        self._caller_ids: dict[str, str] = {}
         self._live: dict[str, Call] = {}
         self._by_session: dict[Session, Call] = {}
         self._listeners: list[Listener] = []
@@ -209,6 +210,7 @@ class Calls:
         self, target: str, phone: str, caller_id: str, headers: Mapping[str, str] | None, *, service: bool = False
     ) -> Call:
         chosen = self._choose(phone)
+        caller_id = caller_id or self._caller_ids[chosen.name]
         session = await chosen.call(target, caller_id=caller_id, headers=headers)
         call = self._adopt(session, chosen.name, service=service)
         self.publish(Event("call.dialling", self._clock.now(), call, {"number": target}))
@@ -230,9 +232,10 @@ class Calls:
 
     # What the phones report
 
-    def add_phone(self, phone: Phone, extension: str = "") -> None:
-        """A phone whose calls are ours; `extension` is its number in the account."""
+    def add_phone(self, phone: Phone, extension: str = "", caller_id: str = "") -> None:
+        """A phone whose calls are ours: its number in the account, and the number that its calls show."""
         self._phones[phone.name] = phone
+        self._caller_ids[phone.name] = caller_id
         self._extensions[phone.name] = extension
 
     def phone_event(self, event: PhoneEvent) -> None:

@@ -125,16 +125,20 @@ class Speech:
     """Text to speech for the whole process; one instance is shared. Also an async context manager.
 
     `limit`: seconds that one utterance may take before the worker is replaced; `cache_seconds`: how much audio is
-    kept; `command` starts the worker.
+    kept; `command` starts the worker. `voice` and `rate` are what `say` takes when it is given none.
     """
 
     def __init__(
         self,
         *,
+        voice: str = "",
+        rate: int = 0,
         limit: float = 10.0,
         cache_seconds: float = 600.0,
         command: tuple[str, ...] = (sys.executable, "-P", str(_WORKER)),
     ) -> None:
+        self._voice = voice
+        self._rate = rate
         self._worker = _Worker(limit, command)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="speech")
         self._made: OrderedDict[_Key, Pcm] = OrderedDict()
@@ -158,7 +162,7 @@ class Speech:
         """
         if self._closed:
             raise SpeechFailed("speech is closed")
-        key = (text.strip(), voice, rate)
+        key = (text.strip(), voice or self._voice, rate or self._rate)
         if not key[0]:
             return np.zeros(0, dtype=np.int16)
         if key in self._made:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import inspect
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from bot.errors import BotError, PluginError
-from bot.problems import FileProblems, Problem, format_problems
+from bot.problems import FileProblems, Problem
 
 __all__ = ["PluginProblems", "failure", "hint_of", "import_failure", "problem_at", "told"]
 
 
-class PluginProblems(PluginError):
+class PluginProblems(FileProblems, PluginError):
     """The mistakes of all plugins, each with file and line."""
-
-    def __init__(self, problems: Sequence[Problem], *, checked: int) -> None:
-        self.problems = tuple(problems)
-        super().__init__(format_problems(problems, checked=checked))
 
 
 def told(error: BaseException) -> str:

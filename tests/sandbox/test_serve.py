@@ -6,12 +6,14 @@ import asyncio
 import io
 import json
 import signal
+import socket
 import sys
 import time
 
 import httpx
 import pytest
 
+from bot.errors import ConfigError
 from bot.sandbox.options import SandboxOptions
 from bot.sandbox.people_model import SHIPPED
 from bot.sandbox.serve import serve
@@ -65,3 +67,12 @@ async def test_it_ends_when_cancelled_and_leaves_nothing_behind() -> None:
     assert asyncio.all_tasks() == before
     assert "script ada-orders: " in out.getvalue()
     assert "password" not in out.getvalue()
+
+
+async def test_a_taken_port_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"SIP port {port} cannot be used"):
+            await serve(SandboxOptions(sip_port=port), io.StringIO())

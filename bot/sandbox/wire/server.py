@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
+from bot.errors import ConfigError
 from bot.log import get_logger
 from bot.media import MediaEngine
 from bot.sandbox.calls import Call
@@ -69,17 +70,26 @@ class SipServer:
         self._connections: set[Connection] = set()
 
     async def start(self, certificate: Certificate, port: int) -> None:
-        """Listen on 127.0.0.1; a port of 0 is chosen by the system."""
-        self._server = await serve(
-            self._attend,
-            "127.0.0.1",
-            port,
-            ssl=certificate.server_context(),
-            subprotocols=[Subprotocol("sip")],
-            max_size=MAX_MESSAGE,
-            ping_interval=None,
-            compression=None,
-        )
+        """Listen on 127.0.0.1; a port of 0 is chosen by the system.
+
+        Raises:
+            ConfigError: the port cannot be had.
+        """
+        try:
+            self._server = await serve(
+                self._attend,
+                "127.0.0.1",
+                port,
+                ssl=certificate.server_context(),
+                subprotocols=[Subprotocol("sip")],
+                max_size=MAX_MESSAGE,
+                ping_interval=None,
+                compression=None,
+            )
+        except OSError as error:
+            raise ConfigError(
+                f"the SIP port {port} cannot be used: {error.strerror}", hint="choose another port, or 0"
+            ) from error
 
     @property
     def address(self) -> str:
