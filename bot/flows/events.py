@@ -2,72 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from bot.calls import Call, Event
 from bot.durations import Duration
+from bot.flows.matching import Match, Matches, fits
 from bot.flows.scope import CallState
 from bot.flows.shapes import AGENT, CALL, COMMON, PARTY, VALUE, Record, Shape
 
 __all__ = ["AGENT_CALL_LASTED", "DETAILS", "EVENTS", "EventFilters", "EventSpec", "LastedFilters", "Match", "Matches"]
 
 AGENT_CALL_LASTED = "agent.call.lasted"
-LONGEST_MATCHED = 1_000
-"""Characters of a header or name that a pattern looks at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One text to be equal to, or a /pattern/ to be found."""
-
-    text: str
-    pattern: re.Pattern[str] | None = None
-
-    def fits(self, value: str) -> bool:
-        if self.pattern is not None:
-            return self.pattern.search(value[:LONGEST_MATCHED]) is not None
-        return value.strip() == self.text
-
-
-def _read_match(value: object) -> Match:
-    if isinstance(value, Match):
-        return value
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise PydanticCustomError("match", "this must be text, a list of texts, or a /pattern/")
-    text = str(value).strip()
-    flags = re.IGNORECASE if text.endswith("/i") else 0
-    body = text.removesuffix("i") if flags else text
-    if len(body) < 2 or not (body.startswith("/") and body.endswith("/")):
-        return Match(text)
-    try:
-        return Match(text, re.compile(body[1:-1], flags))
-    except (re.error, RecursionError, OverflowError) as error:
-        place = {
-            "offset": 1 + (getattr(error, "pos", None) or 0),
-            "length": 1,
-            "reason": getattr(error, "msg", error),
-        }
-        raise PydanticCustomError("pattern", "the pattern cannot be read: {reason}", place) from error
-
-
-def _as_list(value: object) -> object:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-Matches = Annotated[
-    tuple[Annotated[Match, PlainValidator(_read_match)], ...], BeforeValidator(_as_list), Field(min_length=1)
-]
-"""A filter: a text, a /pattern/, or a list of them, of which one has to fit."""
-
-
-def _fits(matches: tuple[Match, ...] | None, value: object) -> bool:
-    return matches is None or any(match.fits(str(value)) for match in matches)
 
 
 class EventFilters(BaseModel):
@@ -77,7 +25,7 @@ class EventFilters(BaseModel):
 
     def fits(self, event: Event) -> bool:
         """Whether the event passes."""
-        return all(_fits(getattr(self, name), event.data.get(name, "")) for name in self._details())
+        return all(fits(getattr(self, name), event.data.get(name, "")) for name in self._details())
 
     def _details(self) -> list[str]:
         return [name for name in self.model_fields_set if name not in CallFilters.model_fields]
@@ -99,12 +47,12 @@ class CallFilters(EventFilters):
 
     def _fits_call(self, call: Call) -> bool:
         return (
-            _fits(self.caller, call.caller.number)
-            and _fits(self.callee, call.callee.number)
-            and _fits(self.queue, call.queue)
-            and _fits(self.phone, call.phone)
-            and _fits(self.direction, call.direction)
-            and all(_fits(matches, call.headers.get(name, "")) for name, matches in (self.headers or {}).items())
+            fits(self.caller, call.caller.number)
+            and fits(self.callee, call.callee.number)
+            and fits(self.queue, call.queue)
+            and fits(self.phone, call.phone)
+            and fits(self.direction, call.direction)
+            and all(fits(matches, call.headers.get(name, "")) for name, matches in (self.headers or {}).items())
         )
 
 
