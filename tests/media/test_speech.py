@@ -36,6 +36,13 @@ async def test_the_rate_counts_for_the_very_next_words(speech: Speech) -> None:
     assert slow > 1.3 * usual > 1.3 * 1.2 * fast
 
 
+async def test_the_instance_has_a_rate_of_its_own_that_the_words_may_change(speech: Speech) -> None:
+    async with Speech(rate=300) as fast:
+        assert len(await fast.say("One, two, three, four.")) < len(await speech.say("One, two, three, four."))
+        slow = await fast.say("One, two, three, four.", rate=100)
+    assert len(slow) > len(await speech.say("One, two, three, four."))
+
+
 async def test_a_voice_is_chosen_by_its_identifier(speech: Speech) -> None:
     british, american = await speech.say("hello", voice="en-gb"), await speech.say("hello", voice="en-us")
     assert british.tobytes() != american.tobytes()
