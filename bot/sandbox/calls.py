@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
+from bot.clock import Clock
+from bot.sandbox.announcements import Announcer
 from bot.sandbox.bridge import Bridge
-from bot.sandbox.endpoints import LegEnd, LegState
+from bot.sandbox.endpoints import Endpoint, LegEnd, LegState
 from bot.sandbox.legs import BaseLeg
-from bot.sandbox.model import ParkLocation, Party, PartyStatus, Session
+from bot.sandbox.model import Extension, Message, ParkLocation, Party, PartyStatus, Queue, Session
+from bot.sandbox.options import SandboxOptions
 from bot.sandbox.tasks import any_of
 
-if TYPE_CHECKING:
-    from bot.sandbox.switch import Switch
-
-__all__ = ["Call", "HungUp", "Order", "Park", "Replace", "Transfer", "converse"]
+__all__ = ["Call", "Exchange", "HungUp", "Order", "Park", "Replace", "Transfer", "converse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,38 @@ class Replace:
 Order = Transfer | Park | Replace
 
 
+class Exchange(Protocol):
+    """The switch, as its calls need it."""
+
+    options: SandboxOptions
+    clock: Clock
+    announcer: Announcer
+    extensions: dict[str, Extension]
+    queues: dict[str, Queue]
+    park_locations: dict[str, ParkLocation]
+    voicemails: list[Message]
+
+    def endpoint(self, number: str) -> Endpoint | None: ...
+
+    def reachable(self, extension: str) -> bool: ...
+
+    def in_call(self, extension: str) -> bool: ...
+
+    def talking(self, extension: str) -> tuple[Call, BaseLeg] | None: ...
+
+    def make_leg(self, call: Call, party: Party, shown: Party) -> BaseLeg: ...
+
+    def make_endpoint_leg(self, call: Call, party: Party, shown: Party, endpoint: Endpoint) -> BaseLeg: ...
+
+    def changed(self, session: Session, party: Party, location: ParkLocation | None = None) -> None: ...
+
+    def note(self, kind: str, who: str = "", session_id: str = "", **details: str) -> None: ...
+
+
 class Call:
     """A telephony session at work. Its task (`routing.serve`) is its only driver; others give it orders."""
 
-    def __init__(self, switch: Switch, session: Session) -> None:
+    def __init__(self, switch: Exchange, session: Session) -> None:
         self.switch = switch
         self.session = session
         self.bridge = Bridge()
@@ -101,7 +129,7 @@ class Call:
         """Add to the sandbox's story."""
         self.switch.note(kind, who, self.session.id, **details)
 
-    def leg_gone(self, leg: BaseLeg) -> None:
+    def leave(self, leg: BaseLeg) -> None:
         self.bridge.leave(leg)
         if leg in self.legs:
             self.legs.remove(leg)
@@ -110,11 +138,7 @@ class Call:
 
     def adopt(self, leg: BaseLeg, party: Party) -> None:
         """Take a leg of another call over as `party` of this one."""
-        old = leg.call
-        old.bridge.leave(leg)
-        if leg in old.legs:
-            old.legs.remove(leg)
-        old.move(leg.party, PartyStatus.DISCONNECTED)
+        leg.call.leave(leg)
         leg.call, leg.party = self, party
         self.add_leg(leg)
 

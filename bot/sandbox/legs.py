@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from bot.errors import IllegalTransition
 from bot.media import Pcm, Source
@@ -20,10 +20,18 @@ from bot.sandbox.events import Listeners
 from bot.sandbox.model import Party
 from bot.sip.rc import Reply, ReplyOutcome
 
-if TYPE_CHECKING:
-    from bot.sandbox.calls import Call
-
-__all__ = ["Accepted", "BaseLeg", "Forwarded", "Keys", "Refused", "Rejected", "Replied", "ToVoicemail", "Verdict"]
+__all__ = [
+    "Accepted",
+    "BaseLeg",
+    "Forwarded",
+    "Keys",
+    "LegOwner",
+    "Refused",
+    "Rejected",
+    "Replied",
+    "ToVoicemail",
+    "Verdict",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +103,25 @@ class Keys:
             return ""
 
 
+class LegOwner(Protocol):
+    """The call that a leg belongs to, as the leg needs it."""
+
+    @property
+    def session_id(self) -> str: ...
+
+    def leave(self, leg: BaseLeg) -> None:
+        """The leg belongs to the call no more."""
+
+    def key_pressed(self, leg: BaseLeg, digit: str) -> None: ...
+
+
 class BaseLeg(abc.ABC):
     """What all legs share: a party, a state, listeners, and an end that comes once.
 
     `remote_number` and `remote_name` are what this participant sees of the other side.
     """
 
-    def __init__(self, call: Call, party: Party, state: LegState, remote_number: str, remote_name: str) -> None:
+    def __init__(self, call: LegOwner, party: Party, state: LegState, remote_number: str, remote_name: str) -> None:
         loop = asyncio.get_running_loop()
         self.call = call
         self.party = party
@@ -142,7 +162,7 @@ class BaseLeg(abc.ABC):
         self.gone.set_result(end)
         self.verdict.cancel()
         self._release()
-        self.call.leg_gone(self)
+        self.call.leave(self)
 
     def pressed(self, digit: str) -> None:
         """The participant pressed a key."""

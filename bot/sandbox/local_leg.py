@@ -65,6 +65,8 @@ class Player:
 class LocalLeg(BaseLeg):
     """See `endpoints.Leg` for the person's side of it."""
 
+    call: Call
+
     def __init__(
         self,
         call: Call,

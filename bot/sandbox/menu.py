@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from bot.sandbox.announcements import spoken_digits
+from bot.sandbox.calls import Call
 from bot.sandbox.legs import BaseLeg, Keys, Replied
 from bot.sandbox.model import Party, PartyStatus
 from bot.sip.rc import Reply, ReplyChoice, ReplyOutcome
-
-if TYPE_CHECKING:
-    from bot.sandbox.calls import Call
 
 __all__ = ["CHOICES", "reply_menu", "reply_text"]
 

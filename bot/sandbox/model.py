@@ -13,11 +13,13 @@ from datetime import datetime
 from typing import Literal
 
 from bot.errors import IllegalTransition
+from bot.media import SAMPLE_RATE, Pcm
 
 __all__ = [
     "MOVES",
     "Change",
     "Extension",
+    "Message",
     "ParkLocation",
     "Party",
     "PartyStatus",
@@ -155,6 +157,23 @@ class ParkLocation:
     @property
     def free(self) -> bool:
         return self.session is None or self.session.over
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that somebody left for an extension (or a queue's)."""
+
+    extension: str
+    caller_number: str
+    caller_name: str
+    session_id: str
+    at: datetime
+    pcm: Pcm
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self.pcm) / SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)

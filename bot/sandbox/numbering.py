@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from bot.sandbox.calls import Exchange
 from bot.sandbox.endpoints import Endpoint
 from bot.sandbox.model import Extension, ParkLocation, Queue
-
-if TYPE_CHECKING:
-    from bot.sandbox.switch import Switch
 
 __all__ = ["SUPERVISION_CODES", "Destination", "Outside", "Supervision", "resolve"]
 
@@ -34,7 +32,7 @@ class Outside:
 Destination = Extension | Queue | ParkLocation | Supervision | Outside
 
 
-def resolve(switch: Switch, number: str) -> Destination | None:
+def resolve(switch: Exchange, number: str) -> Destination | None:
     """The destination behind a number as dialled; None when it cannot be called."""
     if number in SUPERVISION_CODES:
         return Supervision(SUPERVISION_CODES[number])

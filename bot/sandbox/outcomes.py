@@ -6,17 +6,14 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bot.media import ringback
+from bot.sandbox.calls import Call
 from bot.sandbox.legs import Accepted, BaseLeg, Forwarded, Refused, Rejected, Replied, ToVoicemail, Verdict
 from bot.sandbox.menu import reply_menu
 from bot.sandbox.model import Extension, Party
 from bot.sandbox.numbering import Destination, Outside, resolve
 from bot.sandbox.voicemail import take_message
-
-if TYPE_CHECKING:
-    from bot.sandbox.calls import Call
 
 __all__ = ["Connected", "Redirect", "follow", "hearing_ringback", "ringing_leg", "to_voicemail"]
 

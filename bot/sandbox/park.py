@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bot.media import hold_music
+from bot.sandbox.calls import Call
 from bot.sandbox.legs import BaseLeg
 from bot.sandbox.model import ParkLocation, Party, PartyStatus
-
-if TYPE_CHECKING:
-    from bot.sandbox.calls import Call
 
 __all__ = ["Replaces", "wait_parked"]
 

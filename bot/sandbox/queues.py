@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from bot.media import hold_music
+from bot.sandbox.calls import Call, Exchange
 from bot.sandbox.legs import BaseLeg, Refused, Rejected, Verdict
 from bot.sandbox.model import Queue
 from bot.sandbox.outcomes import Connected, follow, to_voicemail
 from bot.sandbox.ringing import ring
-
-if TYPE_CHECKING:
-    from bot.sandbox.calls import Call
-    from bot.sandbox.switch import Switch
 
 __all__ = ["connect_queue", "free_agents"]
 
@@ -23,7 +19,7 @@ REST = 5.0
 """Seconds for which an agent who turned a queue call down is not rung with it again."""
 
 
-def free_agents(switch: Switch, queue: Queue) -> list[str]:
+def free_agents(switch: Exchange, queue: Queue) -> list[str]:
     """Extensions of the agents who take calls of this queue, are reachable and in no call."""
     return [
         agent

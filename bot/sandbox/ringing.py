@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from bot.sandbox.calls import Call
 from bot.sandbox.endpoints import LegEnd
 from bot.sandbox.legs import Accepted, BaseLeg, Refused, Verdict
 from bot.sandbox.model import PartyStatus
-
-if TYPE_CHECKING:
-    from bot.sandbox.calls import Call
 
 __all__ = ["ring"]
 

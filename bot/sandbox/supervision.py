@@ -5,16 +5,12 @@ Prompts and refusals are spoken, never signalled.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from bot.sandbox.calls import Call
 from bot.sandbox.legs import Accepted, BaseLeg
 from bot.sandbox.model import Party
 from bot.sandbox.numbering import SupervisionCode
 from bot.sandbox.ringing import ring
 from bot.sandbox.tasks import any_of, first_of
-
-if TYPE_CHECKING:
-    from bot.sandbox.calls import Call
 
 __all__ = ["supervise"]
 

@@ -17,14 +17,13 @@ from bot.sandbox.endpoints import Endpoint, Leg, LegState
 from bot.sandbox.events import Listeners, SandboxEvent
 from bot.sandbox.legs import BaseLeg
 from bot.sandbox.local_leg import LocalLeg
-from bot.sandbox.model import Change, Extension, ParkLocation, Party, PartyStatus, Queue, Session, SipData
+from bot.sandbox.model import Change, Extension, Message, ParkLocation, Party, PartyStatus, Queue, Session, SipData
 from bot.sandbox.numbering import Destination, Supervision, resolve
 from bot.sandbox.options import SandboxOptions
 from bot.sandbox.park import Replaces
 from bot.sandbox.plan import make_extensions, make_park_locations, make_queues, password_of
 from bot.sandbox.routing import serve
 from bot.sandbox.tasks import Tasks, first_of
-from bot.sandbox.voicemail import Message
 
 __all__ = ["Caller", "Opened", "Phones", "Switch"]
 

@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bot.media import SAMPLE_RATE, Pcm
 from bot.sandbox.announcements import beep
+from bot.sandbox.calls import Call
 from bot.sandbox.legs import BaseLeg
-from bot.sandbox.model import Party, PartyStatus
+from bot.sandbox.model import Message, Party, PartyStatus
 
-if TYPE_CHECKING:
-    from bot.sandbox.calls import Call
-
-__all__ = ["Message", "take_message"]
+__all__ = ["take_message"]
 
 SHORTEST = 0.5
 """Seconds; what is shorter is not kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message that somebody left for an extension (or a queue's)."""
-
-    extension: str
-    caller_number: str
-    caller_name: str
-    session_id: str
-    at: datetime
-    pcm: Pcm
-
-    @property
-    def duration(self) -> float:
-        """Seconds."""
-        return len(self.pcm) / SAMPLE_RATE
 
 
 async def take_message(call: Call, caller: BaseLeg, owner: Party) -> None:

@@ -31,7 +31,7 @@ def carry_out(leg: PhoneLeg, asked: Mapping[str, Any]) -> str:
 
 
 def _result(leg: PhoneLeg, command: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    switch = leg.call.switch
+    switch = leg.server.switch
     match command:
         case "startcallrecord" | "stopcallrecord":
             switch.note(f"recording.{command[:-10]}", leg.party.number, leg.call.session_id)

@@ -33,6 +33,8 @@ class PhoneLeg(BaseLeg):
     the wire's order matters, and ends with the leg.
     """
 
+    call: Call
+
     def __init__(self, server: SipServer, call: Call, party: Party, state: LegState, shown: tuple[str, str]) -> None:
         super().__init__(call, party, state, *shown)
         self.server = server
