@@ -1,27 +1,21 @@
-"""What one needs to know to use a running sandbox: the one JSON line of `bot sandbox --json`."""
+"""Who is in a running sandbox and how to log in: most of the one JSON line of `bot sandbox --json`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from bot.sandbox.people import PersonInfo
-from bot.sandbox.rest_auth import CLIENT_ID
-
-if TYPE_CHECKING:
-    from bot.sandbox.sandbox import Sandbox
+from bot.sandbox.rest_auth import CLIENT_ID, Auth
+from bot.sandbox.rest_devices import SipInfo
+from bot.sandbox.switch import Switch
 
 __all__ = ["describe"]
 
 
-def describe(sandbox: Sandbox) -> dict[str, Any]:
-    """Addresses, certificate, credentials, and who can be called; made anew each time."""
-    switch, auth = sandbox.switch, sandbox.rest_server.auth
-    people = sandbox.people.list()
+def describe(switch: Switch, people: Sequence[PersonInfo], auth: Auth, sip_info: SipInfo) -> dict[str, Any]:
+    """Credentials, and who can be called; made anew each time."""
     return {
-        "sip": sandbox.sip,
-        "rest": sandbox.rest,
-        "certificate": str(sandbox.certificate),
-        "domain": sandbox.domain,
         "client_id": CLIENT_ID,
         "client_secret": auth.client_secret,
         "extensions": [
@@ -31,7 +25,7 @@ def describe(sandbox: Sandbox) -> dict[str, Any]:
                 "number": extension.direct_number,
                 "name": extension.name,
                 "jwt": auth.jwt(extension),
-                "sip_info": sandbox.sip_info(extension.number),
+                "sip_info": sip_info(extension.number, ""),
             }
             for extension in switch.extensions.values()
         ],

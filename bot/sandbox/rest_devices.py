@@ -12,7 +12,8 @@ from bot.sandbox.switch import Switch
 __all__ = ["Devices", "SipInfo"]
 
 SipInfo = Callable[[str, str], dict[str, Any]]
-"""The vendor's JSON (one entry of `sipInfo[]`) for an extension number and an authorizationId."""
+"""The vendor's JSON (one entry of `sipInfo[]`) for an extension number and an authorizationId, or the extension's
+first device when that is empty."""
 
 
 class Devices:

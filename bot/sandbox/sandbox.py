@@ -119,7 +119,13 @@ class Sandbox:
 
     def describe(self) -> dict[str, Any]:
         """Everything that a client needs to use the sandbox, as JSON; holds its credentials."""
-        return describe(self)
+        addresses = {
+            "sip": self.sip,
+            "rest": self.rest,
+            "certificate": str(self.certificate),
+            "domain": self.domain,
+        }
+        return addresses | describe(self.switch, self.people.list(), self.rest_server.auth, self.sip_info)
 
     def on_event(self, callback: Callable[[SandboxEvent], None]) -> Callable[[], None]:
         return self.switch.on_event(callback)
