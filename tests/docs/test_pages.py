@@ -88,8 +88,14 @@ async def test_the_sandbox_describes_itself_as_listed() -> None:
         assert sandbox.describe().keys() == listed
 
 
+def test_the_configuration_for_people_of_ones_own_is_one(tmp_path: Path) -> None:
+    _account, shown = blocks("sandbox.md", "yaml")
+    (tmp_path / "own.yaml").write_text(shown + 'phones: [{name: desk, extension: "101"}]\n', encoding="utf-8")
+    assert load_config(tmp_path / "own.yaml", {}).sandbox.people == (tmp_path / "people",)
+
+
 def test_the_configuration_for_a_bot_in_another_process_is_one(tmp_path: Path) -> None:
-    (shown,) = blocks("sandbox.md", "yaml")
+    shown, _people = blocks("sandbox.md", "yaml")
     (tmp_path / "two.yaml").write_text(shown, encoding="utf-8")
     config = load_config(
         tmp_path / "two.yaml", {"RINGCENTRAL_CLIENT_ID": "sandbox", "RINGCENTRAL_CLIENT_SECRET": "x"}
