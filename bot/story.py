@@ -27,10 +27,15 @@ class Story:
         """The call of each run that goes on."""
 
     def say(self, who: str, text: str, *, at: datetime | None = None, style: str = "") -> None:
-        """One line: the time, whom it concerns, and what happened."""
+        """One line: the time, whom it concerns, and what happened.
+
+        Callers choose their names: what cannot be printed (line ends, what a terminal obeys) becomes a space.
+        """
         moment = (at or self._clock.now()).astimezone()
-        body = f"[{style}]{escape(text)}[/{style}]" if style else escape(text)
-        self._out.print(f"[dim]{moment:%H:%M:%S}[/dim]  [bold]{escape(who):<11}[/bold] {body}", soft_wrap=True)
+        shown = escape("".join(letter if letter.isprintable() else " " for letter in text))
+        body = f"[{style}]{shown}[/{style}]" if style else shown
+        line = f"[dim]{moment:%H:%M:%S}[/dim]  [bold]{escape(who):<11}[/bold] {body}"
+        self._out.print(line, soft_wrap=True, emoji=False)
 
     def started(self, phones: Iterable[Phone], plugins: Iterable[str]) -> None:
         names = ", ".join(f"{phone.name} ({phone.sip_info.username.rpartition('*')[2]})" for phone in phones)
