@@ -89,7 +89,8 @@ class PlatformWatch:
         self._gateway: Gateway | None = None
 
     async def prepare(self) -> None:
-        """Look up the ids of what is watched.
+        """Look up the ids of what is watched: phones, agents, and the members of queues, whose calls tell who is
+        free. Who joins a queue later is followed from the next start on.
 
         Raises:
             ConfigError: an extension or queue that the account does not have, all of them at once.
@@ -105,6 +106,9 @@ class PlatformWatch:
             raise ConfigError(f"the account has no {', '.join(missing)}", hint="see agents and queues in the config")
         self._extensions = {everyone[number]: number for number in wanted}
         self._queues = {known[key]: name for name, key in queues.items()}
+        for queue_id in self._queues:
+            members = await fetch_queue_members(self._rest, queue_id)
+            self._extensions |= {member.id: member.extension_number for member in members}
         filters = [
             *(SESSION_EVENTS.format(extension_id=everyone[number]) for number in self._watched.phones),
             *(PRESENCE_EVENTS.format(extension_id=id_) for id_ in (*self._extensions, *self._locations)),
@@ -155,10 +159,6 @@ class PlatformWatch:
             member.extension_number: member.accepts_queues and member.accepts_this_queue for member in members
         }
         self._calls.watched.set_queue(self._queues[queue_id], accepting)
-        for member in members:
-            if member.id not in self._extensions:
-                self._extensions[member.id] = member.extension_number
-                await self._read_presence(member.id)
 
     def _notified(self, notification: Notification) -> None:
         path = notification.event.partition("?")[0]

@@ -163,6 +163,15 @@ def member(accepts: bool) -> dict[str, Any]:
     return {"member": who, "acceptQueueCalls": True, "acceptCurrentQueueCalls": accepts}
 
 
+async def test_the_calls_of_queue_members_are_followed() -> None:
+    rest = FakeRest()
+    rest.members = [member(True)]
+    async with watching(rest) as watch:
+        assert any("/extension/1003/presence" in path for path in watch.gateway.filters)
+        watch.presence("1003", **TALKS, sequence=2)
+        assert watch.calls.queues["Sales"].free_agents == 0
+
+
 async def test_the_state_is_read_at_the_start() -> None:
     rest = FakeRest()
     rest.presences = {"1002": presence("1002", **TALKS), "5001": presence("5001", **PARKED)}
