@@ -126,7 +126,8 @@ class Calls:
             self._untold.popleft()
 
     def _tell(self, event: Event) -> None:
-        log.debug(event.name, call=event.call.id if event.call else None, **event.data)
+        told = {key: value for key, value in event.data.items() if key not in ("name", "nm")}  # no people's names
+        log.debug(event.name, call=event.call.id if event.call else None, **told)
         for listener in tuple(self._listeners):
             try:
                 listener(event)
