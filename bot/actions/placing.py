@@ -10,7 +10,7 @@ from pydantic import Field
 from bot.actions.context import ActionContext
 from bot.actions.registry import Arguments, action
 from bot.actions.ringing import Text
-from bot.calls import Call
+from bot.calls import Call, CallState
 
 __all__ = ["RING_LIMIT", "dial", "retrieve", "supervise"]
 
@@ -35,7 +35,9 @@ async def dial(ctx: ActionContext, args: DialArguments) -> Call:
     try:
         async with asyncio.timeout(RING_LIMIT if ctx.timeout is None else ctx.timeout):
             await call.answered()
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, TimeoutError) and call.state is CallState.ANSWERED:
+            return call  # at the very last moment: somebody is waiting
         await call.hangup()
         raise
     return call

@@ -15,7 +15,7 @@ from bot.calls.state import CallEnd
 from bot.campaigns.model import Campaign
 from bot.clock import Clock
 from bot.durations import format_duration
-from bot.errors import BotError, CallEnded, CallFailed, PlatformError
+from bot.errors import BotError, CallEnded, CallFailed, OperationRefused, PlatformError
 from bot.log import get_logger
 from bot.store import Contact, Disposition
 
@@ -97,7 +97,7 @@ class Placing(Generic[CallT]):
                 call = await self._calls.dial(contact.number, phone=settings.phone, caller_id=settings.caller_id)
         except (PlatformError, TimeoutError) as error:
             return Outcome(Disposition.NOT_DIALLED, _words(error, "the phone system took too long"))
-        except CallFailed as error:
+        except (CallFailed, OperationRefused) as error:
             return Outcome(Disposition.FAILED, str(error))
         self.live[contact.id] = call
         try:
