@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 import uvloop
 from rich.console import Console
+from rich.markup import escape
 
 from bot import demo as demos
 from bot.app import check_files, run_bot, run_campaign, show_campaign
@@ -133,9 +134,9 @@ def main() -> None:
         err.print(str(problems), markup=False, soft_wrap=True)
         sys.exit(1)
     except BotError as error:
-        err.print(f"[red]error[/red] {error.message}")
+        err.print(f"[red]error[/red] {escape(error.message)}", soft_wrap=True, emoji=False)
         if error.hint:
-            err.print(f"      {error.hint}", markup=False)
+            err.print(f"      {error.hint}", markup=False, soft_wrap=True, emoji=False)
         sys.exit(1)
 
 

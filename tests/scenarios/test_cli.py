@@ -137,9 +137,10 @@ def test_one_scenario_of_the_demonstration_prints_its_table() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_scenario_that_there_is_not_is_told(bot: Command) -> None:
-    done = bot("demo", "--once", "--only", "auto-anser")
-    assert_one_error(done, "there is no scenario auto-anser")
+@pytest.mark.parametrize("word", ["auto-anser", "[/red]", "[bold]x", ":smile:"])
+def test_a_scenario_that_there_is_not_is_told_as_it_was_written(bot: Command, word: str) -> None:
+    done = bot("demo", "--once", "--only", word)
+    assert_one_error(done, f"there is no scenario {word}")
 
 
 def test_ctrl_c_ends_the_demonstration_in_good_order() -> None:
