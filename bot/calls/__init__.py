@@ -4,7 +4,8 @@ from bot.calls.agents import Agents, AgentState, QueueState
 from bot.calls.call import Call
 from bot.calls.directory import Calls, DialGate
 from bot.calls.events import EVENT_NAMES, Event, Listener
-from bot.calls.parking import ParkedCall, ParkLocation, ParkLocations
+from bot.calls.locations import ParkLocations
+from bot.calls.parking import ParkedCall, ParkLocation
 from bot.calls.platform import PlatformWatch, Watched
 from bot.calls.state import CallEnd, CallState, Disposition, Evidence, Party
 from bot.calls.supervision import CODES, SupervisionMode

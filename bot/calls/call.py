@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bot.calls.answer import AnswerWatch
-from bot.calls.events import Event, Listener
 from bot.calls.parking import ParkLocation
 from bot.calls.state import CallEnd, CallState, Disposition, Evidence, Party, move
 from bot.clock import Clock
@@ -29,6 +28,9 @@ _BUSY_STATUSES = frozenset({600})
 _INVALID_STATUSES = frozenset({404, 410, 484, 486, 604})
 """486 after 183 is how the phone system refuses a number; a busy line is heard, not signalled."""
 
+Tell = Callable[[str, "Call", Mapping[str, Any]], None]
+"""Takes what has happened to a call: the name of the event, the call, and the event's details."""
+
 
 class Call:
     """A call at one of our phones. Attributes are read by everyone and written here alone."""
@@ -39,7 +41,7 @@ class Call:
         session: Session,
         phone: str,
         clock: Clock,
-        publish: Listener,
+        tell: Tell,
         locations: Mapping[str, ParkLocation],
     ) -> None:
         self.id = call_id
@@ -60,7 +62,7 @@ class Call:
         self.companion: Call | None = None
         """The other call that must stay up with this one: a take-over needs two."""
         self._clock = clock
-        self._publish = publish
+        self._tell = tell
         self._locations = locations
         self._changed = asyncio.Event()
         self._digits: asyncio.Queue[str] = asyncio.Queue()
@@ -162,7 +164,7 @@ class Call:
             "phn": outcome.phone,
             "nm": outcome.name,
         }
-        self._publish(Event("reply.closed", self._clock.now(), self, fields))
+        self._tell("reply.closed", self, fields)
         return outcome
 
     async def hangup(self) -> None:
@@ -327,7 +329,7 @@ class Call:
 
     def _heard_digit(self, digit: str) -> None:
         self._digits.put_nowait(digit)
-        self._publish(Event("call.digit", self._clock.now(), self, {"digit": digit}))
+        self._tell("call.digit", self, {"digit": digit})
 
     def _heard_audio(self, frame: Pcm) -> None:
         word = self._progress.feed(frame)
@@ -381,4 +383,4 @@ class Call:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
         name = "alerting" if new is CallState.RINGING else new.value
-        self._publish(Event(f"call.{name}", now, self, data))
+        self._tell(f"call.{name}", self, data)

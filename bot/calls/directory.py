@@ -16,7 +16,7 @@ from typing import Any, Self
 from bot.calls.agents import Agents, AgentState, QueueState
 from bot.calls.call import Call
 from bot.calls.events import Event, Listener
-from bot.calls.parking import ParkLocations
+from bot.calls.locations import ParkLocations
 from bot.calls.state import CallState
 from bot.calls.supervision import CODES, SupervisionMode, TakeOver, supervise
 from bot.clock import Clock
@@ -125,6 +125,9 @@ class Calls:
             self._tell(self._untold[0])
             self._untold.popleft()
 
+    def _call_tells(self, name: str, call: Call, details: Mapping[str, Any]) -> None:
+        self.publish(Event(name, self._clock.now(), call, details))
+
     def _tell(self, event: Event) -> None:
         told = {key: value for key, value in event.data.items() if key not in ("name", "nm")}  # no people's names
         log.debug(event.name, call=event.call.id if event.call else None, **told)
@@ -187,7 +190,7 @@ class Calls:
 
     def _adopt(self, session: Session, phone: str, *, service: bool = False) -> Call:
         """Make the call of a new session, without telling anyone yet."""
-        call = Call(f"c-{next(self._numbers)}", session, phone, self._clock, self.publish, self.park_locations)
+        call = Call(f"c-{next(self._numbers)}", session, phone, self._clock, self._call_tells, self.park_locations)
         call.service = service
         self._live[call.id] = call
         self._by_session[session] = call

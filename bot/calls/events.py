@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from bot.calls.call import Call
+from bot.calls.call import Call
 
 __all__ = ["EVENT_NAMES", "Event", "Listener"]
 
