@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bot.app import Bot, open_bot, sandboxed
 from bot.calls import Call
@@ -307,7 +308,11 @@ def result_table(results: Sequence[Result]) -> Table:
         mark = "[green]✓[/green]" if result.ok else "[red]✗[/red]"
         scenario = result.scenario
         table.add_row(
-            f"{mark} {scenario.name}", scenario.flow, scenario.expected, result.happened, f"{result.seconds:.1f}"
+            f"{mark} {scenario.name}",
+            scenario.flow,
+            scenario.expected,
+            Text(result.happened),
+            f"{result.seconds:.1f}",
         )
     return table
 

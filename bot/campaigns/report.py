@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rich.table import Table
+from rich.text import Text
 
 from bot.campaigns.compliance import may_dial
 from bot.campaigns.contacts import ContactRows, Rejected
@@ -141,7 +142,10 @@ def _talked(attempt: Attempt) -> timedelta:
 
 
 def report_tables(report: CampaignReport) -> list[Table]:
-    """The report for a terminal: summary, contacts, and the rejected rows if there are any."""
+    """The report for a terminal: summary, contacts, and the rejected rows if there are any.
+
+    What the list says is shown as it was written, never read as markup.
+    """
     title = f"Campaign {report.campaign} · {report.state.replace('_', ' ')}"
     summary = Table(title=f"{title} · round {report.round}" if report.round > 1 else title)
     for column in ("contacts", "attempts", *report.counts, *(["rejected rows"] if report.rejected else [])):
@@ -152,7 +156,7 @@ def report_tables(report: CampaignReport) -> list[Table]:
     if report.rejected:
         rejected = Table("line", "row", "why it was rejected", title="Rejected rows")
         for row in report.rejected:
-            rejected.add_row(str(row.line), row.text, row.reason)
+            rejected.add_row(str(row.line), Text(row.text), Text(row.reason))
         tables.append(rejected)
     return tables
 
@@ -166,11 +170,11 @@ def _contact_table(contacts: Iterable[ContactReport]) -> Table:
         table.add_row(
             str(contact.line),
             contact.number,
-            contact.name,
+            Text(contact.name),
             contact.status.replace("_", " "),
             str(contact.attempts),
             f"{contact.talked.total_seconds():.0f}s" if contact.talked else "",
-            contact.why,
+            Text(contact.why),
             f"{contact.next_at.astimezone(zone(contact.local_zone)):%a %d %b %H:%M %Z}" if contact.next_at else "",
         )
     return table

@@ -224,6 +224,19 @@ def test_a_campaign_that_never_ran_can_be_shown(bot: Command, config: Path) -> N
         assert text in done.stdout
 
 
+def test_a_campaigns_list_is_shown_as_it_was_written(bot: Command, config: Path, tmp_path: Path) -> None:
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    columns = "list: {file: x.csv, columns: {number: n, name: who}}"
+    (lists / "x.yaml").write_text(f"campaign: x\nflow: spring-offer\nspeaks: false\n{columns}\n")
+    (lists / "x.csv").write_text("n,who\n+16505550191,[/red] Ann\n911,[/bold] Bob\n")
+    config.write_text(re.sub(r"(?m)^campaigns: .*$", f"campaigns: {lists}", config.read_text()))
+    done = bot("campaign", "show", "x", "--config", str(config))
+    assert done.returncode == 0, done.stderr
+    assert "[/red] Ann" in done.stdout
+    assert "[/bold] Bob" in done.stdout
+
+
 def test_a_campaign_that_there_is_not_is_told(bot: Command, config: Path) -> None:
     done = bot("campaign", "show", "spring-ofer", "--config", str(config))
     assert_one_error(done, 'there is no campaign "spring-ofer"')
