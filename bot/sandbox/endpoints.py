@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from bot.media import Pcm, Source
+from bot.media import Pcm, Source
 
 __all__ = ["Endpoint", "Leg", "LegEnd", "LegState", "SessionInfo"]
 

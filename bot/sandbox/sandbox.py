@@ -60,7 +60,7 @@ class Sandbox:
                 stack.push_async_callback(speech.close)
             media = await stack.enter_async_context(MediaEngine(self.options.media))
             self.switch = Switch(self.options, media, speech, self._clock)
-            self.server = SipServer(self.switch, media, sip_log=self._sip_log)
+            self.server = SipServer(self.switch, sip_log=self._sip_log)
             self.switch.phones = self.server
             stack.push_async_callback(self.server.close)
             stack.push_async_callback(self.switch.close)

@@ -71,7 +71,7 @@ async def make_sandbox(speech: ToneSpeech) -> AsyncIterator[Callable[..., asynci
         await sandbox.__aexit__()
         assert not sandbox.switch.sessions
         assert not sandbox.switch.tasks
-        assert not sandbox.server.tasks
+        assert not sandbox.server.core.tasks
         assert not sandbox.switch.media.sessions
 
 

@@ -241,7 +241,7 @@ async def test_a_phone_hangs_up_at_any_moment_of_a_take_over(sandbox: Sandbox, a
         await asyncio.sleep(10)
         assert not sandbox.switch.sessions
         assert not sandbox.switch.media.sessions
-        assert not sandbox.server.dialogs
+        assert not sandbox.server.core.dialogs
 
 
 async def _press_and_answer(boss: Line, first: OutboundSession) -> None:

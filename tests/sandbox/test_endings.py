@@ -54,7 +54,7 @@ async def test_a_caller_hangs_up_at_any_moment(sandbox: Sandbox, ada: Person, th
             await asyncio.sleep(10)
             assert not sandbox.switch.sessions, moment
             assert not sandbox.switch.media.sessions, moment
-            assert not sandbox.server.dialogs, moment
+            assert not sandbox.server.core.dialogs, moment
             assert sandbox.switch.park_locations["101"].session is None
             behaving.cancel()
             await asyncio.wait({behaving})
@@ -77,7 +77,7 @@ async def test_the_sandbox_closes_in_the_middle_of_calls(
             await sandbox.__aexit__()
             assert leg.end is not None
             assert ada.legs == [] or ada.legs[0].end is not None
-            assert own.call_id not in sandbox.server.dialogs
+            assert own.call_id not in sandbox.server.core.dialogs
             behaving.cancel()
             await asyncio.wait({behaving})
 
@@ -103,7 +103,7 @@ async def test_both_sides_hang_up_at_once(sandbox: Sandbox) -> None:
         await two.send(incoming.make("BYE"))
         await asyncio.sleep(10)
         assert not sandbox.switch.sessions
-        assert not sandbox.server.dialogs
+        assert not sandbox.server.core.dialogs
 
 
 async def test_a_hold_and_a_goodbye_in_one_breath(sandbox: Sandbox, ada: Person) -> None:
@@ -127,7 +127,7 @@ async def test_a_phone_hangs_up_before_its_own_call_was_accepted(sandbox: Sandbo
         await phone.expect("200 BYE")
         await phone.expect("487 INVITE")
         assert not sandbox.switch.sessions
-        assert not sandbox.server.dialogs
+        assert not sandbox.server.core.dialogs
 
 
 async def test_an_answer_is_acknowledged_although_the_caller_hangs_up_in_the_middle_of_it(

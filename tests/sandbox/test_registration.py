@@ -48,7 +48,7 @@ async def test_the_newer_connection_of_an_instance_gets_the_calls_and_the_older_
     async with raw_phone(sandbox, "101", instance="one") as old, raw_phone(sandbox, "101", instance="one") as new:
         await old.send(old.invite("102"))
         assert await old.expect("407 INVITE")
-        assert [each.connection.open for each in sandbox.server.bindings("101")] == [True]
+        assert [each.connection.open for each in sandbox.server.core.bindings("101")] == [True]
         async with raw_phone(sandbox, "102") as caller:
             call = await caller.call("101")
             assert await new.expect("INVITE")

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from bot.errors import IllegalTransition, MalformedMessage
 from bot.sandbox.registrar import Binding
 from bot.sandbox.wire.connection import Connection
-from bot.sandbox.wire.dialog import Dialog
+from bot.sandbox.wire.core import Core
+from bot.sandbox.wire.dialog import TRANSACTION, Dialog
 from bot.sip.messages import Request, Response, make_headers, respond
 from bot.sip.rc import RcMessage, parse_xml
 
-if TYPE_CHECKING:
-    from bot.sandbox.wire.server import SipServer
-
 __all__ = ["Branch", "BranchState", "BranchUser"]
+
+_AFTER_CANCEL = 2.0
+"""Seconds that we wait for the 487 of a cancelled INVITE; the vendor's client sends none."""
 
 
 class BranchState(enum.Enum):
@@ -57,8 +59,8 @@ class BranchUser(Protocol):
 class Branch:
     """`dialog.remote` gets the phone's tag with the first response that has one."""
 
-    def __init__(self, server: SipServer, user: BranchUser, binding: Binding[Connection], dialog: Dialog) -> None:
-        self._server = server
+    def __init__(self, core: Core, user: BranchUser, binding: Binding[Connection], dialog: Dialog) -> None:
+        self._core = core
         self._user = user
         self._forget: Callable[[], None] | None = None
         self._invite: Request | None = None
@@ -76,7 +78,7 @@ class Branch:
         if offer:
             headers = {**headers, "Content-Type": "application/sdp"}
         self._invite = self.dialog.request("INVITE", headers, offer)
-        self._server.dialogs[self.dialog.call_id] = self
+        self._core.dialogs[self.dialog.call_id] = self
         self._forget = self.dialog.connection.expect(self._invite, self._heard)
 
     def _heard(self, response: Response) -> None:
@@ -129,12 +131,12 @@ class Branch:
         )
         if elsewhere:
             request.headers.add("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
-        self._server.tasks.start(self._end_cancelled(request), "cancel")
+        self._core.tasks.start(self._end_cancelled(request), "cancel")
 
     async def _end_cancelled(self, request: Request) -> None:
         """Wait for the reply, and for the 487 of those phones that send one."""
-        await self.dialog.connection.transact(request, self._server.limits.transaction)
-        await self._server.sleep(self._server.limits.after_cancel)
+        await self.dialog.connection.transact(request, TRANSACTION)
+        await asyncio.sleep(_AFTER_CANCEL)
         if self.state is BranchState.CANCELLED:
             self._over()
 
@@ -156,8 +158,7 @@ class Branch:
     def _over(self) -> None:
         self._move(BranchState.OVER)
         self._release()
-        if self._server.dialogs.get(self.dialog.call_id) is self:
-            del self._server.dialogs[self.dialog.call_id]
+        self._core.forget(self)
 
     def _release(self) -> None:
         if self._forget is not None:

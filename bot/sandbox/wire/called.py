@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bot.errors import MalformedSdp, MediaFailed
 from bot.log import get_logger
 from bot.sandbox.calls import Call
@@ -14,13 +12,11 @@ from bot.sandbox.registrar import Binding
 from bot.sandbox.wire.branch import Branch, BranchState
 from bot.sandbox.wire.commands import Commands, call_info, command_verdict, reply_of
 from bot.sandbox.wire.connection import Connection
+from bot.sandbox.wire.core import Core
 from bot.sandbox.wire.dialog import Dialog
 from bot.sandbox.wire.phone_leg import PhoneLeg
 from bot.sip.messages import Response
 from bot.sip.rc import Command, RcMessage, ReplyOutcome
-
-if TYPE_CHECKING:
-    from bot.sandbox.wire.server import SipServer
 
 __all__ = ["CalledLeg"]
 
@@ -30,21 +26,21 @@ log = get_logger(__name__)
 class CalledLeg(PhoneLeg):
     """`shown` is the caller as the phone sees him."""
 
-    def __init__(self, server: SipServer, call: Call, party: Party, shown: Party) -> None:
-        super().__init__(server, call, party, LegState.RINGING, (shown.number, shown.name))
-        extension = server.switch.extensions[party.extension]
+    def __init__(self, core: Core, call: Call, party: Party, shown: Party) -> None:
+        super().__init__(core, call, party, LegState.RINGING, (shown.number, shown.name))
+        extension = core.switch.extensions[party.extension]
         self._shown = shown
         self._extension = extension
         self._branches: list[Branch] = []
         self._chosen: Branch | None = None
         self._unacknowledged: Response | None = None
         self._confirmed: set[Branch] = set()
-        number = server.numbers.next_cseq()
+        random = core.switch.rng
         self._commands = Commands(
-            sid=f"{server.random_bits(47)}",
-            req=f"{{{server.random_bits(128):032X}}}",
-            server=f"#{number}@{server.domain}:5060",
-            client=f"{extension.username}@{server.domain}:5060",
+            sid=f"{random.getrandbits(47)}",
+            req=f"{{{random.getrandbits(128):032X}}}",
+            server=f"#{random.randrange(10**8, 10**9)}@{core.domain}:5060",
+            client=f"{extension.username}@{core.domain}:5060",
         )
 
     def ring(self) -> None:
@@ -59,8 +55,8 @@ class CalledLeg(PhoneLeg):
             return
         if self.state is not LegState.RINGING:
             return
-        for binding in self.server.bindings(self.party.extension):
-            branch = Branch(self.server, self, binding, self._dialog(binding))
+        for binding in self.core.bindings(self.party.extension):
+            branch = Branch(self.core, self, binding, self._dialog(binding))
             self._branches.append(branch)
             branch.invite(self._headers(binding), offer)
         if not self._branches:
@@ -72,7 +68,7 @@ class CalledLeg(PhoneLeg):
             if self._shown.name
             else ""
         )
-        numbers, domain = self.server.numbers, self.server.domain
+        numbers, domain = self.core.numbers, self.core.domain
         return Dialog(
             connection=binding.connection,
             numbers=numbers,
@@ -85,7 +81,7 @@ class CalledLeg(PhoneLeg):
     def _headers(self, binding: Binding[Connection]) -> dict[str, str]:
         options = self.call.switch.options
         headers = {
-            "Contact": f"<sip:{self._shown.number}@{self.server.address};transport=wss>",
+            "Contact": f"<sip:{self._shown.number}@{self.core.address};transport=wss>",
             "P-rc": str(self._commands.incoming(binding.authorization_id, self._shown, self._extension)),
             "p-rc-api-ids": self.api_ids,
         }
@@ -93,7 +89,7 @@ class CalledLeg(PhoneLeg):
             headers["p-rc-api-call-info"] = call_info(self.call.session, self._shown)
         if options.auto_answer:
             headers["Alert-Info"] = "Auto Answer"
-            headers["Call-Info"] = f"<{self.server.address}>;purpose=info;Answer-After={options.answer_after}"
+            headers["Call-Info"] = f"<{self.core.address}>;purpose=info;Answer-After={options.answer_after}"
         return headers | self.call.headers
 
     # What the branches tell.
@@ -162,7 +158,7 @@ class CalledLeg(PhoneLeg):
     def _close_reply(self, branch: Branch, outcome: ReplyOutcome) -> None:
         binding = branch.binding
         dialog = branch.dialog
-        dialog.connection = self.server.connection_of(binding) or dialog.connection
+        dialog.connection = self.core.connection_of(binding) or dialog.connection
         self.send_message(dialog, self._commands.session_close(binding.authorization_id, outcome))
 
     # The end.

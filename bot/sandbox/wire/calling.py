@@ -2,51 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bot.errors import MalformedSdp, MediaFailed
 from bot.sandbox.endpoints import LegEnd, LegState
 from bot.sandbox.switch import Caller, Opened
 from bot.sandbox.wire.connection import Connection
+from bot.sandbox.wire.core import Core
 from bot.sandbox.wire.dialog import Dialog
 from bot.sandbox.wire.phone_leg import PhoneLeg
 from bot.sandbox.wire.registration import authenticate, challenged
 from bot.sip.messages import Request, address_of, number_of, respond, with_tag
 
-if TYPE_CHECKING:
-    from bot.sandbox.wire.server import SipServer
-
 __all__ = ["CallingLeg", "invite"]
 
 
-def invite(server: SipServer, connection: Connection, request: Request) -> None:
+def invite(core: Core, connection: Connection, request: Request) -> None:
     """An INVITE outside any dialog."""
-    extension = server.extension_of(number_of(request.header("From")))
-    if extension is None or not server.may_call(connection, extension.number):
+    extension = core.extension_of(number_of(request.header("From")))
+    if extension is None or not core.may_call(connection, extension.number):
         connection.send(respond(request, 403))
         return
     connection.send(respond(request, 100))
-    authorization_id = authenticate(server, connection, request, "Proxy-Authorization")
+    authorization_id = authenticate(core, connection, request, "Proxy-Authorization")
     if authorization_id is None:
         connection.send(respond(request, 403))
         return
     if not authorization_id:
-        challenged(server, connection, request, 407, "Proxy-Authenticate")
+        challenged(core, connection, request, 407, "Proxy-Authenticate")
         return
     number = number_of(request.uri)
     shown = number_of(request.header("P-Asserted-Identity")) or extension.number
     caller = Caller(shown, extension.name, extension.number)
     replaces = request.header("Replaces")
-    opened = server.switch.open_call(caller, number, {"Replaces": replaces} if replaces else {})
-    tagged = {"To": with_tag(request.header("To"), server.numbers.tag())}
+    opened = core.switch.open_call(caller, number, {"Replaces": replaces} if replaces else {})
+    tagged = {"To": with_tag(request.header("To"), core.numbers.tag())}
     if opened is None:
-        ids = server.switch.refused_ids()
+        ids = core.switch.refused_ids()
         connection.send(respond(request, 183, headers=tagged | {"p-rc-api-ids": ids}))
         connection.send(respond(request, 486, headers=tagged))
         return
-    leg = CallingLeg(server, opened, connection, request, tagged["To"])
+    leg = CallingLeg(core, opened, connection, request, tagged["To"])
     opened.call.add_leg(leg)
-    server.dialogs[request.call_id] = leg
     connection.send(respond(request, 183, headers=tagged | {"p-rc-api-ids": leg.api_ids}))
     leg.work(leg.accept(), "accept")
 
@@ -54,21 +49,21 @@ def invite(server: SipServer, connection: Connection, request: Request) -> None:
 class CallingLeg(PhoneLeg):
     """The phone that placed a call."""
 
-    def __init__(self, server: SipServer, opened: Opened, connection: Connection, request: Request, to: str) -> None:
+    def __init__(self, core: Core, opened: Opened, connection: Connection, request: Request, to: str) -> None:
         callee = number_of(request.uri)
-        super().__init__(server, opened.call, opened.party, LegState.CALLING, (callee, ""))
+        super().__init__(core, opened.call, opened.party, LegState.CALLING, (callee, ""))
         self._opened = opened
         self._invite = request
         self._local = to
         self.establish(
             Dialog(
                 connection=connection,
-                numbers=server.numbers,
+                numbers=core.numbers,
                 call_id=request.call_id,
                 local=to,
                 remote=request.header("From"),
                 target=address_of(request.header("Contact"))
-                or f"sip:{number_of(request.header('From'))}@{server.domain}",
+                or f"sip:{number_of(request.header('From'))}@{core.domain}",
             )
         )
 
@@ -89,18 +84,14 @@ class CallingLeg(PhoneLeg):
 
     def _final(self, status: int, body: str = "") -> None:
         assert self.dialog is not None
-        headers = {"To": self._local, "Contact": self.server.contact}
+        headers = {"To": self._local, "Contact": self.core.contact}
         if body:
             headers |= {"Content-Type": "application/sdp", "p-rc-api-ids": self.api_ids}
         self.dialog.connection.send(respond(self._invite, status, headers=headers, body=body))
 
-    def receive(self, connection: Connection, request: Request) -> None:
-        if request.method == "CANCEL":
-            connection.send(respond(request, 200))
-            if self.state is LegState.CALLING:
-                self._give_up(487, LegEnd.CANCELLED, by_us=True)
-            return
-        super().receive(connection, request)
+    def cancelled(self) -> None:
+        if self.state is LegState.CALLING:
+            self._give_up(487, LegEnd.CANCELLED, by_us=True)
 
     def hung_up(self) -> None:
         if self.state is LegState.CALLING:
@@ -125,4 +116,4 @@ class CallingLeg(PhoneLeg):
         """The call ends before its 200: it never came to be."""
         self._final(status)
         self.finish(end, by_us=by_us)
-        self.server.switch.forget(self._opened)
+        self.core.switch.forget(self._opened)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.sandbox.wire.connection import Connection
 from bot.sip.messages import Request, Response, make_headers
 
-__all__ = ["Dialog", "Numbers"]
+__all__ = ["TRANSACTION", "Dialog", "Numbers"]
 
 TRANSACTION = 5.0
 """Seconds that a phone has to answer a request other than INVITE."""

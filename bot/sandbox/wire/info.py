@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bot.sandbox.calls import Park
 from bot.sandbox.legs import Accepted, BaseLeg
@@ -11,10 +11,8 @@ from bot.sandbox.model import Extension
 from bot.sandbox.numbering import Outside, resolve
 from bot.sandbox.outcomes import ringing_leg
 from bot.sandbox.ringing import ring
+from bot.sandbox.wire.phone_leg import PhoneLeg
 from bot.sip.rc import json_response
-
-if TYPE_CHECKING:
-    from bot.sandbox.wire.phone_leg import PhoneLeg
 
 __all__ = ["carry_out"]
 
@@ -31,7 +29,7 @@ def carry_out(leg: PhoneLeg, asked: Mapping[str, Any]) -> str:
 
 
 def _result(leg: PhoneLeg, command: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-    switch = leg.server.switch
+    switch = leg.core.switch
     match command:
         case "startcallrecord" | "stopcallrecord":
             switch.note(f"recording.{command[:-10]}", leg.party.number, leg.call.session_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bot.errors import CallEnded, MalformedSdp, MediaFailed
 from bot.log import get_logger
@@ -12,14 +12,10 @@ from bot.sandbox.calls import Call
 from bot.sandbox.endpoints import LegEnd, LegState, Remover
 from bot.sandbox.legs import BaseLeg
 from bot.sandbox.model import Party, SipData
-from bot.sandbox.wire.connection import Connection
+from bot.sandbox.wire.core import Core
 from bot.sandbox.wire.dialog import Dialog
-from bot.sandbox.wire.requests import receive
-from bot.sip.messages import Request, tag_of
+from bot.sip.messages import tag_of
 from bot.sip.rc import AGENT_CONTENT_TYPE, RcMessage
-
-if TYPE_CHECKING:
-    from bot.sandbox.wire.server import SipServer
 
 __all__ = ["PhoneLeg"]
 
@@ -35,17 +31,17 @@ class PhoneLeg(BaseLeg):
 
     call: Call
 
-    def __init__(self, server: SipServer, call: Call, party: Party, state: LegState, shown: tuple[str, str]) -> None:
+    def __init__(self, core: Core, call: Call, party: Party, state: LegState, shown: tuple[str, str]) -> None:
         super().__init__(call, party, state, *shown)
-        self.server = server
-        self.media: MediaSession = server.media.session(party.id)
+        self.core = core
+        self.media: MediaSession = core.switch.media.session(party.id)
         self.dialog: Dialog | None = None
         self._remove_digits = self.media.on_digit(self.pressed)
 
     def establish(self, dialog: Dialog) -> None:
         """The dialog is there: requests on its Call-Id come here from now on."""
         self.dialog = dialog
-        self.server.dialogs[dialog.call_id] = self
+        self.core.dialogs[dialog.call_id] = self
         inbound = self.party.direction == "Inbound"
         server_tag, phone_tag = tag_of(dialog.local), tag_of(dialog.remote)
         self.party.sip_data = (
@@ -54,15 +50,9 @@ class PhoneLeg(BaseLeg):
             else SipData(dialog.call_id, phone_tag, server_tag)
         )
 
-    def receive(self, connection: Connection, request: Request) -> None:
-        """A request of the phone's inside the dialog. It may come over a newer connection than the last one."""
-        assert self.dialog is not None
-        self.dialog.connection = connection
-        receive(self, connection, request)
-
     def work(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run in the background until the leg is gone."""
-        self.server.run_while(work, self.gone, f"{name} {self.party.id}")
+        self.core.run_while(work, self.gone, f"{name} {self.party.id}")
 
     @property
     def api_ids(self) -> str:
@@ -94,6 +84,9 @@ class PhoneLeg(BaseLeg):
         """One command of ours. Its reply is not waited for: a phone ignores one that names another instance."""
         dialog.connection.send(dialog.request("MESSAGE", {"Content-Type": AGENT_CONTENT_TYPE}, str(message)))
 
+    def cancelled(self) -> None:
+        """The phone sent CANCEL. Once its call has its 200, that comes too late (RFC 3261 §9.2)."""
+
     def hung_up(self) -> None:
         """The phone sent BYE."""
         self.finish(LegEnd.HANGUP, by_us=True)
@@ -101,7 +94,7 @@ class PhoneLeg(BaseLeg):
     def say_goodbye(self) -> None:
         """Send BYE, in the background."""
         if self.dialog is not None:
-            self.server.tasks.start(self._goodbye(self.dialog), f"BYE {self.party.id}")
+            self.core.tasks.start(self._goodbye(self.dialog), f"BYE {self.party.id}")
 
     async def _goodbye(self, dialog: Dialog) -> None:
         await dialog.transact("BYE")
@@ -111,9 +104,8 @@ class PhoneLeg(BaseLeg):
 
     def _release(self) -> None:
         self._remove_digits()
-        if self.dialog is not None and self.server.dialogs.get(self.dialog.call_id) is self:
-            del self.server.dialogs[self.dialog.call_id]
-        self.server.tasks.start(self.media.close(), f"close media {self.party.id}")
+        self.core.forget(self)
+        self.core.tasks.start(self.media.close(), f"close media {self.party.id}")
 
     # Audio.
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from bot.sandbox.calls import Park, Transfer
 from bot.sandbox.endpoints import LegState
 from bot.sandbox.model import ParkLocation
 from bot.sandbox.numbering import resolve
+from bot.sandbox.wire.phone_leg import PhoneLeg
 from bot.sip.messages import Request, address_of, number_of
-
-if TYPE_CHECKING:
-    from bot.sandbox.wire.phone_leg import PhoneLeg
 
 __all__ = ["refer"]
 
@@ -56,9 +53,9 @@ async def _transfer(leg: PhoneLeg, number: str) -> None:
 
 async def _join(leg: PhoneLeg, call_id: str) -> None:
     """Warm transfer: whom the phone talks to in its other call takes its place in this one."""
-    second = leg.server.leg_of(call_id)
-    far = second.call.other(second) if second is not None else None
-    if second is None or far is None or leg.call.other(leg) is None:
+    second = leg.core.dialogs.get(call_id)
+    far = second.call.other(second) if isinstance(second, PhoneLeg) else None
+    if not isinstance(second, PhoneLeg) or far is None or leg.call.other(leg) is None:
         await _refuse(leg, call_id)
         return
     call, old = leg.call, far.party

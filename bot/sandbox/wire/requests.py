@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bot.errors import MalformedMessage, MalformedSdp, MediaFailed
 from bot.sandbox.endpoints import LegState
 from bot.sandbox.wire.connection import Connection
 from bot.sandbox.wire.info import carry_out
+from bot.sandbox.wire.phone_leg import PhoneLeg
 from bot.sandbox.wire.refer import refer
 from bot.sip.messages import Request, respond
 from bot.sip.rc import JSON_CONTENT_TYPE, parse_json
-
-if TYPE_CHECKING:
-    from bot.sandbox.wire.phone_leg import PhoneLeg
 
 __all__ = ["receive"]
 
 
 def receive(leg: PhoneLeg, connection: Connection, request: Request) -> None:
-    """Answer one request of the phone's, and do what it says."""
+    """Answer one request of the phone's, and do what it says. It may come over a newer connection than the last."""
+    assert leg.dialog is not None
+    leg.dialog.connection = connection
     match request.method:
         case "ACK":
             return
@@ -38,7 +36,10 @@ def receive(leg: PhoneLeg, connection: Connection, request: Request) -> None:
         case "MESSAGE":
             connection.send(respond(request, 100))
             connection.send(respond(request, 200))
-        case "CANCEL" | "UPDATE" | "NOTIFY" | "OPTIONS":
+        case "CANCEL":
+            connection.send(respond(request, 200))
+            leg.cancelled()
+        case "UPDATE" | "NOTIFY" | "OPTIONS":
             connection.send(respond(request, 200))
         case _:
             connection.send(respond(request, 405))
@@ -54,7 +55,7 @@ async def _reinvite(leg: PhoneLeg, connection: Connection, request: Request) -> 
     except (MalformedSdp, MediaFailed):
         connection.send(respond(request, 488))
         return
-    headers = {"Content-Type": "application/sdp", "Contact": leg.server.contact}
+    headers = {"Content-Type": "application/sdp", "Contact": leg.core.contact}
     connection.send(respond(request, 200, headers=headers, body=answer))
     leg.call.hold(leg, leg.media.remote_direction in ("sendonly", "inactive"))
 
