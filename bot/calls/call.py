@@ -299,10 +299,12 @@ class Call:
         self._note("session", f"{status} {reason}".strip())
         if status == "answered":
             self._really_answered()
-        elif status == "disconnected" and "busy" in reason.lower():
-            self._refusal = "busy"
-        elif status == "disconnected" and "invalid" in reason.lower():
-            self._refusal = "invalid"
+        elif status == "disconnected":
+            self._stop_listening()  # what is heard from here on is an announcement or a tone, nobody who answered
+            if "busy" in reason.lower():
+                self._refusal = "busy"
+            elif "invalid" in reason.lower():
+                self._refusal = "invalid"
 
     def assume_answered(self, why: str) -> None:
         """For calls to a service of the platform (star codes, park locations): nobody there has to pick up."""

@@ -321,3 +321,13 @@ async def test_playing_ends_with_the_call_and_can_be_cancelled(board: Board) -> 
     with pytest.raises(CallEnded, match="before all was said"):
         await playing
     assert sound(call).playing is None
+
+
+async def test_an_announcement_after_the_platform_said_that_nobody_is_there_is_no_answer(board: Board) -> None:
+    call, session = await up(board)
+    call.party_status("Disconnected", "InvalidNumber")
+    sound(call).hear(Voice(), 3)
+    assert call.state is CallState.RINGING
+    session.finish("peer", "hangup")
+    assert call.end is not None
+    assert call.end.disposition == "invalid"
