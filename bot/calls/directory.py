@@ -253,19 +253,18 @@ class Calls:
                 if call is not None:
                     self._follow(call, new)
             case Registered(phone=phone):
-                self.publish(Event("phone.registered", now, None, {"phone": phone.name}))
+                self.publish(Event("phone.registered", now, None, {"phone": phone}))
             case RegistrationLost(phone=phone, error=error):
-                self.publish(Event("phone.lost", now, None, {"phone": phone.name, "reason": str(error)}))
+                self.publish(Event("phone.lost", now, None, {"phone": phone, "reason": str(error)}))
             case Unregistered():
                 pass
 
     def _incoming(self, session: Session) -> None:
-        name = session.phone.name
         for take_over in self._take_overs:
             if take_over.claims(session):
-                take_over.incoming(self._adopt(session, name, service=True))
+                take_over.incoming(self._adopt(session, session.phone, service=True))
                 return
-        call = self._adopt(session, name)
+        call = self._adopt(session, session.phone)
         self.publish(Event("call.ringing", self._clock.now(), call))
 
     @staticmethod

@@ -33,7 +33,7 @@ class TakeOver:
 
     def claims(self, session: Session) -> bool:
         """Whether a new inbound session is the call that this take-over waits for: it comes to the same phone."""
-        expected = session.remote_number == CODES["take_over"] and session.phone is self._first.session.phone
+        expected = session.remote_number == CODES["take_over"] and session.phone == self._first.session.phone
         return expected and not self._handed_over.done()
 
     def incoming(self, call: Call) -> None:

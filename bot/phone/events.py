@@ -1,17 +1,13 @@
-"""What a phone tells its owner, as values."""
+"""What a phone tells its owner, as values; `phone` is its name."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bot.errors import BotError
-
-if TYPE_CHECKING:
-    from bot.phone.inbound import InboundSession
-    from bot.phone.lifetime import SessionState
-    from bot.phone.phone import Phone
-    from bot.phone.session import Session
+from bot.phone.inbound import InboundSession
+from bot.phone.lifetime import SessionState
+from bot.phone.session import Session
 
 __all__ = ["IncomingCall", "PhoneEvent", "Registered", "RegistrationLost", "SessionChanged", "Unregistered"]
 
@@ -20,7 +16,7 @@ __all__ = ["IncomingCall", "PhoneEvent", "Registered", "RegistrationLost", "Sess
 class Registered:
     """The phone is registered (again); `expires` is what the registrar granted, in seconds."""
 
-    phone: Phone
+    phone: str
     expires: int
 
 
@@ -28,7 +24,7 @@ class Registered:
 class RegistrationLost:
     """The connection or the registration is gone; the phone is trying to get it back."""
 
-    phone: Phone
+    phone: str
     error: BotError
 
 
@@ -36,7 +32,7 @@ class RegistrationLost:
 class Unregistered:
     """The phone was stopped."""
 
-    phone: Phone
+    phone: str
 
 
 @dataclass(frozen=True, slots=True)

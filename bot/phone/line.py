@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from bot.errors import CallFailed, MalformedMessage, NotRegistered
 from bot.log import get_logger
@@ -18,11 +17,6 @@ from bot.sip.digest import Credentials, authorize, parse_challenge
 from bot.sip.identity import Identity
 from bot.sip.messages import Request, Response, respond
 
-if TYPE_CHECKING:
-    from bot.phone.lifetime import SessionState
-    from bot.phone.phone import Phone
-    from bot.phone.session import Session
-
 __all__ = ["Line"]
 
 log = get_logger(__name__)
@@ -33,21 +27,17 @@ class Line:
 
     def __init__(
         self,
-        phone: Phone,
         sip_info: SipInfo,
         *,
         name: str,
         limits: PhoneLimits,
         rng: random.Random,
-        session_changed: Callable[[Session, SessionState, SessionState], None],
     ) -> None:
-        self.phone = phone
         self.sip_info = sip_info
         self.name = name
         self.limits = limits
         self.rng = rng
         self.tasks = Tasks()
-        self.session_changed = session_changed
         self.credentials = Credentials(sip_info.authorization_id, sip_info.password)
         self.identity = Identity(sip_info.username, sip_info.domain, transport=sip_info.transport, rng=rng)
         self.connection: Connection | None = None

@@ -78,9 +78,7 @@ class Phone:
         self._sip_log = sip_log
         self._sessions: dict[str, Session] = {}
         self._replies = Replies()
-        self._line = Line(
-            self, sip_info, name=name, limits=self._limits, rng=self._rng, session_changed=self._session_changed
-        )
+        self._line = Line(sip_info, name=name, limits=self._limits, rng=self._rng)
         self._registration: Registration | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._stopping = False
@@ -132,7 +130,7 @@ class Phone:
             await self._line.tasks.close()
             if self._registration is not None:
                 self._registration = None
-                self._emit(Unregistered(self))
+                self._emit(Unregistered(self.name))
 
     async def call(
         self, callee: str, *, caller_id: str = "", headers: Mapping[str, str] | None = None
@@ -152,7 +150,7 @@ class Phone:
         session = OutboundSession(
             self._line, callee, self._media.session(f"call to {callee}"), caller_id=caller_id, headers=headers
         )
-        self._sessions[session.call_id] = session
+        self._keep(session)
         await session.dial()
         return session
 
@@ -186,7 +184,7 @@ class Phone:
             return
         media = self._media.session(f"call {invite.call_id}")
         session = InboundSession(self._line, invite, media, self._replies)
-        self._sessions[session.call_id] = session
+        self._keep(session)
         log.info("call comes in", phone=self.name, call=session.call_id, caller=session.remote_number)
         session.ring()
         self._emit(IncomingCall(session))
@@ -243,7 +241,7 @@ class Phone:
             await self._drop_connection(ConnectionFailed("registration failed"))
             raise
         log.info("registered", phone=self.name, expires=registration.expires)
-        self._emit(Registered(self, registration.expires))
+        self._emit(Registered(self.name, registration.expires))
 
     async def _register(self, connection: Connection, registration: Registration, effect: RegistrationEffect) -> None:
         """Send REGISTERs until the registrar has decided.
@@ -270,7 +268,7 @@ class Phone:
             error = await self._until_lost()
             log.warning("registration lost", phone=self.name, error=str(error))
             await self._drop_connection(error)
-            self._emit(RegistrationLost(self, error))
+            self._emit(RegistrationLost(self.name, error))
             await self._come_back()
             self._recover_calls()
 
@@ -350,6 +348,10 @@ class Phone:
             log.warning(late, phone=self.name)
 
     # Telling the owner.
+
+    def _keep(self, session: Session) -> None:
+        self._sessions[session.call_id] = session
+        session.on_change(self._session_changed)
 
     def _session_changed(self, session: Session, old: SessionState, new: SessionState) -> None:
         if new is SessionState.ENDED:

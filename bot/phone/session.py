@@ -19,7 +19,6 @@ from bot.sip.rc import parse_api_ids
 
 if TYPE_CHECKING:
     from bot.media import MediaSession
-    from bot.phone.phone import Phone
 
 __all__ = ["ChangeCallback", "Session"]
 
@@ -63,9 +62,9 @@ class Session:
         self._recovering = False
 
     @property
-    def phone(self) -> Phone:
-        """The phone that this call is on."""
-        return self._line.phone
+    def phone(self) -> str:
+        """The name of the phone that this call is on."""
+        return self._line.name
 
     @property
     def state(self) -> SessionState:
@@ -204,7 +203,6 @@ class Session:
 
     def _moved(self, old: SessionState, new: SessionState) -> None:
         log.info("call session", phone=self._line.name, call=self.call_id, state=new.value)
-        self._line.session_changed(self, old, new)
         for callback in list(self._callbacks):
             try:
                 callback(self, old, new)

@@ -102,8 +102,8 @@ class _Session:
         phone.sessions.append(self)
 
     @property
-    def phone(self) -> Any:
-        return self.fake_phone
+    def phone(self) -> str:
+        return self.fake_phone.name
 
     @property
     def state(self) -> SessionState:

@@ -36,7 +36,7 @@ async def test_the_phone_registers_with_the_vendors_contact_and_answers_the_chal
     assert second.cseq == first.cseq + 1
     assert second.branch != first.branch
     assert rig.phone.registered
-    assert rig.events == [Registered(rig.phone, 60)]
+    assert rig.events == [Registered(rig.phone.name, 60)]
 
 
 async def test_the_registration_is_refreshed_three_seconds_before_it_ends(rig: Rig) -> None:
@@ -46,7 +46,7 @@ async def test_the_registration_is_refreshed_three_seconds_before_it_ends(rig: R
     assert len(rig.server.registrations) == 4
     await asyncio.sleep(57)
     assert len(rig.server.registrations) == 6
-    assert rig.of(Registered) == [Registered(rig.phone, 60)]
+    assert rig.of(Registered) == [Registered(rig.phone.name, 60)]
 
 
 async def test_the_servers_own_expires_counts(server: SipServer) -> None:
@@ -55,7 +55,7 @@ async def test_the_servers_own_expires_counts(server: SipServer) -> None:
     await rig.start()
     await asyncio.sleep(21)
     assert len(server.registrations) == 4
-    assert rig.events == [Registered(rig.phone, 23)]
+    assert rig.events == [Registered(rig.phone.name, 23)]
     await rig.phone.stop()
 
 
@@ -115,7 +115,7 @@ async def test_a_refresh_without_an_answer_means_a_new_connection(rig: Rig) -> N
     lost, *_ = rig.of(RegistrationLost)
     assert isinstance(lost, RegistrationLost)
     assert isinstance(lost.error, NoReply)
-    assert rig.events[-1] == Registered(rig.phone, 60)
+    assert rig.events[-1] == Registered(rig.phone.name, 60)
     assert len(rig.server.open_peers) == 1
 
 
@@ -241,7 +241,7 @@ async def test_stopping_unregisters_and_closes(rig: Rig) -> None:
     await rig.phone.stop()
     assert rig.server.registrations[-1].header("Contact").endswith(";expires=0")
     assert rig.server.proves(rig.server.registrations[-1], "Authorization")
-    assert rig.events[-1] == Unregistered(rig.phone)
+    assert rig.events[-1] == Unregistered(rig.phone.name)
     assert not rig.phone.registered
     await asyncio.sleep(0.1)
     assert not rig.server.open_peers
@@ -318,7 +318,7 @@ async def test_stopping_a_phone_that_is_coming_back_ends_that(rig: Rig) -> None:
     await rig.server.close()
     await asyncio.sleep(30)
     await rig.phone.stop()
-    assert rig.events[-1] == Unregistered(rig.phone)
+    assert rig.events[-1] == Unregistered(rig.phone.name)
 
 
 async def test_a_listener_that_fails_does_not_harm_the_phone(server: SipServer) -> None:
