@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -65,6 +66,19 @@ async def test_all_listeners_hear_events_in_the_same_order(board: Board) -> None
     board.calls.on_event(lambda event: second.append(event.name))
     board.desk.rings()
     assert first == second == ["call.ringing", "call.ended"]
+
+
+async def test_a_listener_that_breaks_keeps_nothing_from_the_others(board: Board) -> None:
+    heard: list[str] = []
+
+    def broken(_event: Event) -> None:
+        raise LookupError("a fault")
+
+    board.calls.on_event(broken)
+    board.calls.on_event(lambda event: heard.append(event.name))
+    board.desk.rings()
+    board.desk.rings()
+    assert heard == ["call.ringing", "call.ringing"]
 
 
 async def test_the_session_of_nobody_is_no_matter(board: Board) -> None:
@@ -151,6 +165,22 @@ async def test_retrieving_dials_the_location_with_what_presence_told(board: Boar
     assert board.desk.dialled == ["prk5001"]
     assert board.desk.sessions[0].asked_headers == {"Replaces": PARKED.replaces}
     assert call.state is CallState.ANSWERED, "a service answers by itself"
+
+
+async def test_a_call_of_ours_is_retrieved_before_one_that_has_waited_longer(board: Board) -> None:
+    ours = await board.calls.dial(ADA, phone="desk")
+    mine = replace(PARKED, session_id=ours.session_id, to_tag="mine")
+    board.calls.park_locations.update("sales", (replace(PARKED, session_id="s-other", number="+16505550198"), mine))
+    await board.calls.retrieve("sales", phone="desk", parked=ours)
+    assert board.desk.sessions[-1].asked_headers == {"Replaces": mine.replaces}
+
+
+async def test_another_caller_is_not_retrieved_for_a_call_of_ours_that_is_gone(board: Board) -> None:
+    ours = await board.calls.dial(ADA, phone="desk")
+    board.calls.park_locations.update("sales", (replace(PARKED, session_id="s-other", number="+16505550198"),))
+    with pytest.raises(CallEnded, match="does not wait there any more"):
+        await board.calls.retrieve("sales", parked=ours)
+    assert board.desk.dialled == [ADA]
 
 
 async def test_nobody_is_retrieved_from_an_empty_location(board: Board) -> None:
