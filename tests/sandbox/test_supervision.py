@@ -14,7 +14,7 @@ from bot.sandbox.endpoints import Leg
 from bot.sandbox.sandbox import Sandbox
 from bot.sip.messages import respond
 from tests.sandbox.conftest import Person, ToneSpeech
-from tests.sandbox.sip_client import ANSWER_SDP, raw_phone
+from tests.sandbox.sip_client import ANSWER_SDP, OutgoingCall, RawPhone, raw_phone
 
 CUSTOMER, AGENT, SUPERVISOR = 700.0, 1100.0, 1700.0
 
@@ -75,16 +75,23 @@ async def _taking_over(sandbox: Sandbox, ada: Person) -> tuple[Leg, Person]:
     return customer, agent
 
 
+async def _dialled_take_over(sandbox: Sandbox, phone: RawPhone) -> OutgoingCall:
+    """The first call of a take-over of 102. A raw phone has no media: its keys are given to its leg."""
+    first = await phone.call("*83")
+    await asyncio.sleep(2)
+    (leg,) = sandbox.switch.call(first.session_id).legs
+    for digit in "102#":
+        leg.pressed(digit)
+    return first
+
+
 @pytest.mark.parametrize("dropped", ["first", "second"])
 async def test_a_take_over_by_a_new_call_lives_as_long_as_both_calls(
     sandbox: Sandbox, ada: Person, dropped: str
 ) -> None:
     customer, agent = await _taking_over(sandbox, ada)
     async with raw_phone(sandbox, "101") as phone:
-        first = await phone.call("*83")
-        await asyncio.sleep(2)
-        for digit in "102#":
-            _press(sandbox, first.session_id, digit)
+        first = await _dialled_take_over(sandbox, phone)
         second = await phone.ringing()
         assert second.rc.body["Phn"] == "*83"
         assert second.session_id == customer.call.session_id
@@ -102,10 +109,7 @@ async def test_a_take_over_that_is_not_answered_changes_nothing(
 ) -> None:
     customer, agent = await _taking_over(sandbox, ada)
     async with raw_phone(sandbox, "101") as phone:
-        first = await phone.call("*83")
-        await asyncio.sleep(2)
-        for digit in "102#":
-            _press(sandbox, first.session_id, digit)
+        await _dialled_take_over(sandbox, phone)
         await (await phone.ringing()).refuse()
         await phone.expect("BYE")
         assert speech.said[-1] == "The call was not taken over. Goodbye."
@@ -119,10 +123,7 @@ async def test_a_take_over_by_a_new_offer_on_the_first_call(
     sandbox = await make_sandbox(take_over="re-invite")
     customer, agent = await _taking_over(sandbox, ada)
     async with raw_phone(sandbox, "101") as phone:
-        first = await phone.call("*83")
-        await asyncio.sleep(2)
-        for digit in "102#":
-            _press(sandbox, first.session_id, digit)
+        first = await _dialled_take_over(sandbox, phone)
         offer = await phone.expect("INVITE")
         assert offer.call_id == first.call_id
         assert offer.header("p-rc-api-ids").endswith(f"session-id={customer.call.session_id}")
@@ -155,9 +156,3 @@ async def test_refusals_are_spoken(
     await supervisor.press(digits)
     await supervisor.ended()
     assert speech.said == ["Please enter the extension, and then press the pound key.", f"{refusal} Goodbye."]
-
-
-def _press(sandbox: Sandbox, session_id: str, digit: str) -> None:
-    """A raw phone has no media: its key is given to its leg."""
-    leg = next(iter(sandbox.switch.call(session_id).legs))
-    leg.pressed(digit)
