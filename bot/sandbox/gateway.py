@@ -55,8 +55,10 @@ class _Line:
     subscription: _Subscription | None = None
     recent: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=RECOVERY_BUFFER))
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    connections: int = 0
+    """One, or none; for a moment two, when a lost one is noticed only after its recovery."""
     lost_at: float | None = None
-    """When its connection was lost (seconds on the loop's clock); None while there is one."""
+    """When its last connection was lost (seconds on the loop's clock); None while there is one."""
 
     def frame(self, type_: str, message_id: str, status: int, body: object = None) -> str:
         """The next frame, as text."""
@@ -102,6 +104,8 @@ class EventGateway:
         token = websocket.query_params.get("wsc", "")
         line, position = self._recover(login, token) or (self._new_line(login), 0)
         recovered = position > 0
+        line.connections += 1
+        line.lost_at = None
         try:
             async with asyncio.timeout(ABSOLUTE_TIMEOUT), asyncio.TaskGroup() as group:
                 details = _connection_details(bool(token), recovered, self._platform.clock)
@@ -111,7 +115,9 @@ class EventGateway:
         except* (WebSocketDisconnect, TimeoutError):
             log.debug("event connection ended", extension=login.extension.number)
         finally:
-            line.lost_at = self._platform.clock.monotonic()
+            line.connections -= 1
+            if not line.connections:
+                line.lost_at = self._platform.clock.monotonic()
 
     def _new_line(self, login: Login) -> _Line:
         now = self._platform.clock.monotonic()
@@ -128,7 +134,6 @@ class EventGateway:
             return None
         if line.login.extension.id != login.extension.id or line.expired(self._platform.clock.monotonic()):
             return None
-        line.lost_at = None
         return line, int(sequence)
 
     def _on_change(self, change: Change) -> None:

@@ -212,6 +212,19 @@ async def test_what_was_missed_comes_after_a_recovery(rest: Fixture) -> None:
         assert notification["body"]["parties"][0]["status"]["code"] == "Disconnected"
 
 
+async def test_a_recovered_subscription_outlives_the_lost_connection_that_is_noticed_later(rest: Fixture) -> None:
+    async with rest.connected() as lost:
+        await lost.receive()
+        meta, _ = await lost.subscribe(SESSIONS)
+        async with rest.connected(meta["wsc"]["token"]) as client:
+            await client.receive()
+            await lost.socket.close()
+            await asyncio.sleep(300)
+            rest.change(rest.call(), PartyStatus.PROCEEDING)
+            meta, _ = await client.receive()
+            assert meta["type"] == "ServerNotification"
+
+
 async def test_a_recovery_that_comes_too_late_fails_and_leaves_a_fresh_connection(rest: Fixture) -> None:
     async with rest.connected() as client:
         meta, _ = await client.receive()
