@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bot.actions.context import ActionContext
 from bot.actions.registry import Arguments, action
-from bot.calls import CallState
+from bot.calls import CallState, reply_details
 from bot.durations import Duration
 from bot.sip.rc import Reply
 
@@ -89,11 +89,4 @@ async def reply(ctx: ActionContext, args: ReplyArguments) -> ReplyAnswer:
     The caller has three minutes, unless `timeout` says otherwise.
     """
     outcome = await ctx.call.reply(Reply(args.text), wait=REPLY_LIMIT if ctx.timeout is None else ctx.timeout)
-    return ReplyAnswer(
-        choice=outcome.choice,
-        sts=outcome.sts,
-        resp=outcome.resp,
-        ext_nfo=outcome.number,
-        phn=outcome.phone,
-        nm=outcome.name,
-    )
+    return ReplyAnswer(**reply_details(outcome))

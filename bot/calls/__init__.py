@@ -1,7 +1,7 @@
 """Calls: one call, one state, whatever told us, and the events that everything above sees."""
 
 from bot.calls.agents import Agents, AgentState, QueueState
-from bot.calls.call import Call
+from bot.calls.call import Call, reply_details
 from bot.calls.directory import Calls, DialGate
 from bot.calls.events import EVENT_NAMES, Event, Listener
 from bot.calls.locations import ParkLocations
@@ -32,4 +32,5 @@ __all__ = [
     "QueueState",
     "SupervisionMode",
     "Watched",
+    "reply_details",
 ]

@@ -22,7 +22,7 @@ from bot.sip.rc import Reply, ReplyOutcome
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Call"]
+__all__ = ["Call", "reply_details"]
 
 _BUSY_STATUSES = frozenset({600})
 _INVALID_STATUSES = frozenset({404, 410, 484, 486, 604})
@@ -156,15 +156,7 @@ class Call:
         """Answer a ringing call with text, and wait at most `wait` seconds for what the caller makes of it."""
         session = self._inbound("reply to")
         outcome = await session.reply(reply, timeout=wait)
-        fields = {
-            "choice": outcome.choice,
-            "sts": outcome.sts,
-            "resp": outcome.resp,
-            "ext_nfo": outcome.number,
-            "phn": outcome.phone,
-            "nm": outcome.name,
-        }
-        self._tell("reply.closed", self, fields)
+        self._tell("reply.closed", self, reply_details(outcome))
         return outcome
 
     async def hangup(self) -> None:
@@ -386,3 +378,15 @@ class Call:
         changed.set()
         name = "alerting" if new is CallState.RINGING else new.value
         self._tell(f"call.{name}", self, data)
+
+
+def reply_details(outcome: ReplyOutcome) -> dict[str, str]:
+    """What a caller made of a reply, under the names that flows know: those on the wire (wire notes, §6)."""
+    return {
+        "choice": outcome.choice,
+        "sts": outcome.sts,
+        "resp": outcome.resp,
+        "ext_nfo": outcome.number,
+        "phn": outcome.phone,
+        "nm": outcome.name,
+    }

@@ -51,9 +51,6 @@ class Record:
     fields: Mapping[str, Shape]
     what: str = ""
 
-    def with_fields(self, **fields: Shape) -> Record:
-        return Record({**self.fields, **fields}, self.what)
-
 
 @dataclass(frozen=True, slots=True)
 class Table:

@@ -31,7 +31,6 @@ __all__ = [
     "respond",
     "tag_of",
     "with_tag",
-    "without_tag",
 ]
 
 MAX_MESSAGE = 65_536
@@ -259,12 +258,6 @@ def tag_of(address: str) -> str:
     """The tag parameter of a From or To value, or empty. A tag inside the URI or the display name is none."""
     match = _TAG.search(_split_address(address)[2])
     return match.group(1) if match else ""
-
-
-def without_tag(address: str) -> str:
-    """The value without its tag parameter (RFC 3261 §9.1: the To of a CANCEL)."""
-    before, uri, parameters = _split_address(address)
-    return before + uri + _TAG.sub("", parameters)
 
 
 def with_tag(address: str, tag: str) -> str:

@@ -18,7 +18,6 @@ from bot.sip.messages import (
     respond,
     tag_of,
     with_tag,
-    without_tag,
 )
 
 INVITE = (
@@ -159,7 +158,6 @@ def test_an_address_header_has_a_name_a_uri_a_number_and_a_tag(
     value: str, name: str, uri: str, number: str, tag: str
 ) -> None:
     assert (name_of(value), address_of(value), number_of(value), tag_of(value)) == (name, uri, number, tag)
-    assert tag_of(without_tag(value)) == ""
     assert tag_of(with_tag(value, "new")) == (tag or "new")
 
 
