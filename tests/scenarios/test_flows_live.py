@@ -237,3 +237,52 @@ async def test_a_flow_that_asks_for_a_key_gets_that_key_alone(
         logged = [step.arguments["text"] for step in stage.records.steps if step.action == "log"]
         assert logged == (["seven 7"] if pressed == "7" else ["no seven"])
         assert not leg.ended_by_us
+
+
+async def test_a_call_that_asks_to_be_answered_is_answered_on_a_busy_line_too(
+    clock: VirtualClock, tmp_path: Path
+) -> None:
+    async with own_stage(tmp_path, clock, options=NOBODY, speech=TONES) as stage:
+        ben = await stage.call(Somebody("+16505550167", "Ben"), "101", headers=ORDER)
+        await until(lambda: stage.bot.calls.line_busy("front-desk"))
+        await asyncio.sleep(3)
+        leg = await stage.call(Somebody("+16505550166", "Ada"), "101", headers=ORDER)
+        await until(lambda: len(runs_of(stage, "auto-answer")) == 2)
+        await asyncio.sleep(1)
+        assert leg.end is None
+        assert {run.outcome for run in runs_of(stage, "auto-answer")} == {"done"}
+        assert [run.outcome for run in runs_of(stage, "busy-reply")] == ["cancelled"]
+        await leg.hangup()
+        await ben.hangup()
+        await quiet(stage)
+
+
+async def test_a_caller_who_gives_up_while_parked_ends_the_flow(clock: VirtualClock, tmp_path: Path) -> None:
+    async with own_stage(tmp_path, clock, options=NOBODY, speech=TONES) as stage:
+        leg = await stage.call(Somebody("+16505550166", "Ada"), "300")
+        await until(lambda: bool(stage.records.named("park.parked")))
+        await asyncio.sleep(10)
+        await leg.hangup()
+        await stage.flow_done("park-overflow", 0)
+        assert runs_of(stage, "park-overflow")[0].outcome == "done"
+        await quiet(stage)
+        assert not stage.records.named("call.dialling"), "somebody who had gone was retrieved"
+
+
+async def test_an_overflow_caller_for_whom_there_is_no_place_goes_to_voicemail_at_once(
+    clock: VirtualClock, tmp_path: Path
+) -> None:
+    async with own_stage(tmp_path, clock, options=NOBODY, speech=TONES) as stage:
+        eve = await stage.call(Somebody("+16505550171", "Eve"), "300")
+        await until(lambda: bool(stage.records.named("park.parked")))
+        bob = await stage.call(Somebody("+16505550172", "Bob"), "300")
+        await until(lambda: len(runs_of(stage, "park-overflow")) == 1)
+        assert runs_of(stage, "park-overflow")[0].outcome == "stopped"
+        await asyncio.sleep(5)
+        await bob.press("#")
+        await bob.ended()
+        kept = [(message.extension, message.caller_number) for message in stage.sandbox.switch.voicemails]
+        assert kept == [("109", "+16505550172")]
+        assert eve.end is None, "who was parked first still waits"
+        await eve.hangup()
+        await quiet(stage)
