@@ -158,6 +158,17 @@ def test_ctrl_c_ends_the_demonstration_in_good_order() -> None:
     assert not any(is_open(port) for port in ports)
 
 
+def test_run_goes_on_until_it_is_told_to_stop(config: Path) -> None:
+    with running("run", "--config", str(config)) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        assert any("registered: front-desk (101)" in line for line in lines), "the phones did not register"
+        seconds, _, err = told(process, signal.SIGTERM)
+        assert process.returncode == 0, err
+    assert seconds < 2
+    assert "Traceback" not in err
+
+
 def test_the_sandbox_describes_itself_in_one_line_and_ends_when_told() -> None:
     with running("sandbox", "--json") as process:
         assert process.stdout is not None
