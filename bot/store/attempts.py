@@ -91,41 +91,28 @@ class Attempts:
 
     async def of_campaign(self, campaign: str, round: int) -> list[Attempt]:  # noqa: A002
         """A campaign's attempts of one round, oldest first."""
-
-        def work(session: Session) -> list[Attempt]:
-            query = select(AttemptRow).where(AttemptRow.campaign == campaign, AttemptRow.round == round)
-            return [_record(row) for row in session.scalars(query.order_by(AttemptRow.id))]
-
-        return await self._database.transact(work)
+        return await self._find(AttemptRow.campaign == campaign, AttemptRow.round == round)
 
     async def of_contact(self, contact_id: int, round: int) -> list[Attempt]:  # noqa: A002
         """A contact's attempts of one round of its campaign, oldest first."""
-
-        def work(session: Session) -> list[Attempt]:
-            query = select(AttemptRow).where(AttemptRow.contact_id == contact_id, AttemptRow.round == round)
-            return [_record(row) for row in session.scalars(query.order_by(AttemptRow.id))]
-
-        return await self._database.transact(work)
+        return await self._find(AttemptRow.contact_id == contact_id, AttemptRow.round == round)
 
     async def to_number(self, number: str, since: datetime) -> list[Attempt]:
         """Everybody's attempts to a number since a moment, oldest first."""
-
-        def work(session: Session) -> list[Attempt]:
-            query = select(AttemptRow).where(AttemptRow.number == number, AttemptRow.started_at >= since)
-            return [_record(row) for row in session.scalars(query.order_by(AttemptRow.id))]
-
-        return await self._database.transact(work)
+        return await self._find(AttemptRow.number == number, AttemptRow.started_at >= since)
 
     async def to_numbers(self, numbers: Collection[str], since: datetime) -> dict[str, list[Attempt]]:
         """Everybody's attempts since a moment to any of `numbers`, by number, oldest first."""
+        found: dict[str, list[Attempt]] = {number: [] for number in numbers}
+        for attempt in await self._find(AttemptRow.started_at >= since):
+            if attempt.number in found:
+                found[attempt.number].append(attempt)
+        return found
 
-        def work(session: Session) -> dict[str, list[Attempt]]:
-            found: dict[str, list[Attempt]] = {number: [] for number in numbers}
-            query = select(AttemptRow).where(AttemptRow.started_at >= since).order_by(AttemptRow.id)
-            for row in session.scalars(query):
-                if row.number in found:
-                    found[row.number].append(_record(row))
-            return found
+    async def _find(self, *conditions: ColumnElement[bool]) -> list[Attempt]:
+        def work(session: Session) -> list[Attempt]:
+            rows = session.scalars(select(AttemptRow).where(*conditions).order_by(AttemptRow.id))
+            return [_record(row) for row in rows]
 
         return await self._database.transact(work)
 
