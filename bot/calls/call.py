@@ -69,6 +69,8 @@ class Call:
         self._progress = AnswerWatch()
         self._stop_progress: Callable[[], None] | None = None
         self._removers: list[Callable[[], None]] = []
+        self._known = False
+        """Whether the call was answered or refused is known: the audio need not be asked (any more)."""
         self._refusal: Disposition | None = None
         self._answering = False
 
@@ -262,7 +264,8 @@ class Call:
             return
         self.session_ringing()
         self._note("sip", "200, which says nothing about an answer")
-        self._stop_progress = self.session.media.on_audio(self._heard_audio)
+        if not self._known:
+            self._stop_progress = self.session.media.on_audio(self._heard_audio)
 
     def session_ended(self) -> None:
         """The phone: the session is over."""
@@ -341,6 +344,7 @@ class Call:
             self._move(CallState.ANSWERED)
 
     def _stop_listening(self) -> None:
+        self._known = True
         if self._stop_progress:
             self._stop_progress()
             self._stop_progress = None

@@ -331,3 +331,17 @@ async def test_an_announcement_after_the_platform_said_that_nobody_is_there_is_n
     session.finish("peer", "hangup")
     assert call.end is not None
     assert call.end.disposition == "invalid"
+
+
+@pytest.mark.parametrize(("code", "reason"), [("Answered", ""), ("Disconnected", "TargetBusy")])
+async def test_the_audio_is_not_asked_about_what_the_platform_told_before_the_200(
+    board: Board, code: str, reason: str
+) -> None:
+    call, session = await dialled(board)
+    session.become(SessionState.RINGING)
+    call.party_status(code, reason)
+    session.become(SessionState.ANSWERED)
+    assert not sound(call).audio
+    session.finish("peer", "hangup")
+    assert call.end is not None
+    assert call.end.disposition == ("answered" if code == "Answered" else "busy")
