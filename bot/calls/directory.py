@@ -20,7 +20,7 @@ from bot.calls.locations import ParkLocations
 from bot.calls.state import CallState
 from bot.calls.supervision import CODES, SupervisionMode, TakeOver, supervise
 from bot.clock import Clock
-from bot.errors import BotError, CallEnded, NotRegistered, OperationRefused, UserError
+from bot.errors import CallEnded, NotRegistered, OperationRefused, UserError
 from bot.log import get_logger
 from bot.phone import (
     IncomingCall,
@@ -175,7 +175,8 @@ class Calls:
         """Join, or take over, the call that an agent is in. Returns the call in which the customer is heard.
 
         Raises:
-            OperationRefused: the platform did not let us (no call to supervise, no monitoring group).
+            OperationRefused: the take-over was not granted (no call to supervise, no monitoring group). Of the other
+                ways the platform only speaks its refusal, and then ends the call.
         """
         if how not in CODES:
             raise UserError(f"{how!r} is no way to supervise", hint=f"one of {', '.join(CODES)}")
@@ -282,7 +283,7 @@ class Calls:
             self._live.pop(call.id, None)
             self._by_session.pop(call.session, None)
             if call.companion is not None and call.companion.live:
-                self._start(_hang_up(call.companion))
+                self._start(call.companion.hangup())
         engaged = any(other.phone == call.phone for other in self._live.values())
         self.watched.in_our_call(self._extensions.get(call.phone, ""), engaged)
 
@@ -290,11 +291,3 @@ class Calls:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _hang_up(call: Call) -> None:
-    """End the other half of a take-over, where a failure can only be told to the log."""
-    try:
-        await call.hangup()
-    except BotError as error:
-        log.warning("hangup failed", call=call.id, error=str(error))
