@@ -50,6 +50,7 @@ class MediaEngine:
         self._rng = rng or Random()  # noqa: S311 - RTP's random start values; the keys come from OpenSSL
         self._sessions: list[MediaSession] = []
         self._ticking: list[Ticked] = []
+        self._failed: set[Ticked] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._next_tick = 0.0
 
@@ -104,6 +105,7 @@ class MediaEngine:
     def _detach(self, ticked: Ticked) -> None:
         if ticked in self._ticking:
             self._ticking.remove(ticked)
+            self._failed.discard(ticked)
             if not self._ticking and self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
@@ -132,9 +134,11 @@ class MediaEngine:
         for each in participants:
             self._guard(each.send_tick, each)
 
-    def _guard(self, phase: Callable[[], None], session: Ticked) -> None:
-        """One session's fault must not silence the others."""
+    def _guard(self, phase: Callable[[], None], ticked: Ticked) -> None:
+        """One session's fault must not silence the others, nor fill the log fifty times a second."""
         try:
             phase()
         except Exception:
-            log.exception("media_tick_failed", session=session.name)
+            if ticked not in self._failed:
+                self._failed.add(ticked)
+                log.exception("media_tick_failed", session=ticked.name)

@@ -67,6 +67,19 @@ async def test_of_a_long_delay_only_the_last_part_is_made_up_for(engine: MediaEn
     remove()
 
 
+async def test_a_fault_is_told_once_and_the_others_tick_on(
+    engine: MediaEngine, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counter, faulty = Counter(), Counter()
+    faulty.hand_out = lambda: 1 // 0  # type: ignore[method-assign, assignment]
+    removers = [engine.attach(faulty), engine.attach(counter)]
+    await asyncio.sleep(1 + FRAME_SECONDS / 2)
+    for remove in removers:
+        remove()
+    assert counter.ticks == faulty.ticks == 50
+    assert (capsys.readouterr().out + caplog.text).count("media_tick_failed") == 1
+
+
 async def test_the_ticker_rests_while_nobody_takes_part(engine: MediaEngine) -> None:
     counter = Counter()
     engine.attach(counter)()
