@@ -27,7 +27,7 @@ class SandboxOptions:
     sip_port: int = 0
     rest_port: int = 0
     directory: Path | None = None
-    """Where the certificate and the voicemail recordings go; a temporary directory when None."""
+    """Where the certificate is kept; a temporary directory when None."""
     media: MediaOptions = field(default_factory=lambda: MediaOptions(loopback=True))
     seed: int = 0
     """Passwords and ids follow from it, so that two runs with the same seed are alike."""
