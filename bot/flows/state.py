@@ -100,6 +100,10 @@ class RunState:
         if call is self.own:
             self.gone = True
 
+    def lose_call(self) -> None:
+        """Another run deals with our call: what comes yet, `finally` that is, must not act on it."""
+        self.own = None
+
     def park(self, location: str, call: Call) -> None:
         self.parked[location] = call
 

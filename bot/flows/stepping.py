@@ -174,6 +174,8 @@ class Stepper:
         except (CallEnded, CallTaken) as error:
             if call is not None and call is state.own and self._lost(call, common, error):
                 visit.outcome, visit.error = "cancelled", error.message
+                if call.live:
+                    state.lose_call()
                 raise CallGone(error.message) from error
             raise
         finally:

@@ -521,6 +521,15 @@ async def test_a_call_that_another_run_has_taken_ends_the_run_quietly(stage: Sta
     assert stage.reasons == ["the call is answered already"]
 
 
+async def test_the_end_of_a_run_leaves_a_call_alone_that_another_run_has_taken(stage: Stage) -> None:
+    stage.engine_for("flow: a\non: call.ringing\ndo: [answer]\nfinally: [hang_up]\n")
+    call = stage.incoming()
+    call.taken = True
+    await stage.settled()
+    assert call.live
+    assert stage.outcomes == [("a", "cancelled")]
+
+
 async def test_a_step_can_deal_with_a_call_that_another_run_has_taken(stage: Stage) -> None:
     stage.engine_for("flow: a\non: call.ringing\ndo: [{answer: {}, on_error: [{stop: too late}]}]\n")
     stage.incoming().taken = True
