@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.flows.loader import read_text
 from bot.problems import format_problems
+from tests.effort import little_work
 from tests.flows.stage import actions
 
 REGISTRY = actions()
@@ -69,11 +69,10 @@ def as_yaml(value: object) -> str:
 
 
 def read(text: str) -> None:
-    began = time.perf_counter()
-    _flows, problems = read_text(text, REGISTRY, variables={"x": 1})
-    if problems:
-        assert format_problems(problems)
-    assert time.perf_counter() - began < 1
+    with little_work():
+        _flows, problems = read_text(text, REGISTRY, variables={"x": 1})
+        if problems:
+            assert format_problems(problems)
 
 
 @settings(max_examples=150, deadline=None)

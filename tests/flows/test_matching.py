@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from bot.flows.matching import LONGEST_MATCHED, Matches, fits
+from tests.effort import little_work
 
 
 class Filter(BaseModel):
@@ -70,6 +68,5 @@ def test_what_is_accepted_is_matched_soon(pattern: str) -> None:
         matches = read(f"/{pattern}/")
     except ValidationError:
         return
-    began = time.process_time()
-    fits(matches, "a" * LONGEST_MATCHED + "!")
-    assert time.process_time() - began < 5.0, re.escape(pattern)
+    with little_work():
+        fits(matches, "a" * LONGEST_MATCHED + "!")
