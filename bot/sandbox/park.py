@@ -42,8 +42,11 @@ class Replaces:
 
 
 async def wait_parked(call: Call, waiting: BaseLeg, location: ParkLocation) -> BaseLeg | None:
-    """Music for `waiting` until somebody retrieves the call; who did."""
+    """Music for `waiting` until somebody retrieves the call; who did. None when `waiting` has just hung up."""
     party = waiting.party
+    if party.over:
+        location.session = None
+        return None
     location.session, location.party = call.session, party
     party.park_location = location.id
     party.move(PartyStatus.PARKED)
