@@ -42,12 +42,12 @@ async def decline(ctx: ActionContext, args: NoArguments) -> None:
     await ctx.call.decline()
 
 
-class ForwardArguments(Arguments):
+class TargetArguments(Arguments):
     to: Text = Field(description="a number, or a name of the configuration")
 
 
 @action("forward", main="to", needs="ringing_call", ends_call=True)
-async def forward(ctx: ActionContext, args: ForwardArguments) -> None:
+async def forward(ctx: ActionContext, args: TargetArguments) -> None:
     """Send a ringing call on to another number."""
     await ctx.call.forward(ctx.number(args.to))
 

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from bot.actions.context import ActionContext
 from bot.actions.registry import Arguments, action
-from bot.actions.ringing import NoArguments, Text
+from bot.actions.ringing import NoArguments, TargetArguments, Text
 from bot.media import WavSource
 
 __all__ = ["Parked", "hang_up", "park", "play", "say", "send_digits", "transfer"]
@@ -51,12 +51,8 @@ async def send_digits(ctx: ActionContext, args: DigitsArguments) -> None:
     await ctx.call.send_digits(args.digits)
 
 
-class TransferArguments(Arguments):
-    to: Text = Field(description="a number, or a name of the configuration")
-
-
 @action("transfer", main="to", needs="answered_call", ends_call=True)
-async def transfer(ctx: ActionContext, args: TransferArguments) -> None:
+async def transfer(ctx: ActionContext, args: TargetArguments) -> None:
     """Send the other side on to another number, without announcing it."""
     await ctx.call.transfer(ctx.number(args.to))
 
