@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 __all__ = ["Outcome", "RunEnded", "RunResult", "RunStarted", "StepDone", "StepOutcome", "Trace", "TraceRecord"]
 
 Outcome = Literal["done", "stopped", "cancelled", "failed", "skipped"]
-"""done: to the end; stopped: by a `stop`; cancelled: the call ended, the flow was restarted, or the bot stops;
-failed: an error that nothing in the flow dealt with; skipped: its mode did not let it run."""
+"""done: to the end; stopped: by a `stop`; cancelled: the call ended or another run has it, the flow was restarted, or
+the bot stops; failed: an error that nothing in the flow dealt with; skipped: its mode did not let it run."""
 
 StepOutcome = Literal["done", "skipped", "timeout", "error", "cancelled"]
 

@@ -100,9 +100,10 @@ _HEADER_VALUES = {
 EVENTS_TEXT = """\
 `on` names one event, a list of events, or a mapping of events to filters; all filters of an event must fit.
 A filter is a text that must be equal, a `/pattern/` that must be found (`/pattern/i` in any case), or a
-list of those, of which one must fit. Filters may use `{{ vars.NAME }}`. `if` is looked at afterwards, for
-what filters cannot say. A flow without `on` is run by name: by `schedule`, or by a campaign. A flow with
-several events may read only what all of them have.
+list of those, of which one must fit. A pattern that a caller's name could make run for ever is refused: in
+it, a group that repeats holds no repetition and no choice. Filters may use `{{ vars.NAME }}`. `if` is looked
+at afterwards, for what filters cannot say. A flow without `on` is run by name: by `schedule`, or by a
+campaign. A flow with several events may read only what all of them have.
 
 ```yaml
 on:
@@ -183,7 +184,8 @@ def _missing(name: str) -> str:
 RUN_TEXT = f"""\
 - **done**, after its last step; **stopped**, by `stop` or `on_error: stop`.
 - **failed**, at a step that fails without `on_error`, or after `max_steps`.
-- **cancelled**, when the other side ends the run's call, unless the flow says `outlives_call: true`; or when
+- **cancelled**, when the other side ends the run's call, unless the flow says `outlives_call: true`; when
+  another run deals with the ringing call already, and the step has no `on_error`; or when
   `mode` lets a newer run take its place. A step that itself ends the call (`reply`, `park`, `transfer`,
   `hang_up` …) does not end the run: what follows acts without a call, or on another `target`.
 - **skipped**: `mode` did not let it begin.
