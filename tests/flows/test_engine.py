@@ -572,3 +572,14 @@ async def test_a_trace_tells_what_each_step_was_given_and_gave(stage: Stage) -> 
     assert len(steps) == 2
     assert (answer.name, answer.arguments, answer.place) == ("greet them", {"after": 2.0}, "flow.yaml:6:5")
     assert (park.result, park.seconds) == ({"location": "sales", "orbit": "prk77"}, pytest.approx(0.1))
+
+
+async def test_who_answers_at_the_very_last_moment_is_not_hung_up_on(stage: Stage) -> None:
+    async def picks_up_late(call: FakeCall) -> None:
+        await asyncio.sleep(29.9)
+        call.state = CallState.ANSWERED  # before the step has heard of it
+
+    stage.answering = picks_up_late
+    engine = stage.engine_for("flow: a\ndo: [{dial: '+16505550100', timeout: 30s, save_as: ada}, {say: hello}]\n")
+    assert (await engine.run_flow("a")).outcome == "done"
+    assert stage.happened == ["dial +16505550100", "say hello", "hang_up"]
