@@ -1,8 +1,8 @@
 """A phone system of our own that speaks RingCentral's dialect, with scripted people who call and answer."""
 
 from bot.sandbox.options import QueueOptions, SandboxOptions
-from bot.sandbox.people import PersonResult
-from bot.sandbox.people_model import SHIPPED
+from bot.sandbox.people.company import PersonResult
+from bot.sandbox.people.model import SHIPPED
 from bot.sandbox.sandbox import Sandbox
 from bot.sandbox.serve import serve
 

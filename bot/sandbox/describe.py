@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bot.sandbox.people import PersonInfo
-from bot.sandbox.rest_auth import CLIENT_ID, Auth
-from bot.sandbox.rest_devices import SipInfo
-from bot.sandbox.switch import Switch
+from bot.sandbox.people.company import PersonInfo
+from bot.sandbox.rest.auth import CLIENT_ID, Auth
+from bot.sandbox.rest.devices import SipInfo
+from bot.sandbox.switch.switch import Switch
 
 __all__ = ["describe"]
 

@@ -15,10 +15,10 @@ from bot.sandbox.certificate import Certificate
 from bot.sandbox.describe import describe
 from bot.sandbox.events import SandboxEvent
 from bot.sandbox.options import SandboxOptions
-from bot.sandbox.people import People
-from bot.sandbox.people_model import read_people
-from bot.sandbox.rest import RestServer
-from bot.sandbox.switch import Switch
+from bot.sandbox.people.company import People
+from bot.sandbox.people.model import read_people
+from bot.sandbox.rest.server import RestServer
+from bot.sandbox.switch.switch import Switch
 from bot.sandbox.wire.server import SipServer
 
 __all__ = ["Sandbox"]

@@ -26,10 +26,10 @@ from bot.ringcentral.presence import (
     fetch_queue_members,
 )
 from bot.ringcentral.telephony import SESSION_EVENTS, PartyState, SipData, TelephonySession, merge
-from bot.sandbox.model import Party, PartyStatus, Session
-from bot.sandbox.model import SipData as SandboxSipData
 from bot.sandbox.sandbox import Sandbox
-from bot.sandbox.switch import Switch
+from bot.sandbox.switch.model import Party, PartyStatus, Session
+from bot.sandbox.switch.model import SipData as SandboxSipData
+from bot.sandbox.switch.switch import Switch
 
 
 @dataclass
@@ -263,7 +263,7 @@ async def test_after_too_long_a_loss_it_subscribes_and_reads_anew(world: World, 
 @pytest.fixture
 def short_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """The gateway closes a connection after ten minutes rather than after 24 hours."""
-    monkeypatch.setattr("bot.sandbox.gateway.ABSOLUTE_TIMEOUT", 600.0)
+    monkeypatch.setattr("bot.sandbox.rest.gateway.ABSOLUTE_TIMEOUT", 600.0)
 
 
 async def test_a_connection_that_the_gateway_closes_by_its_age_is_made_again(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from bot.media import MediaSession, ToneSource
 from bot.sandbox.endpoints import Leg
-from bot.sandbox.park import Replaces
 from bot.sandbox.sandbox import Sandbox
+from bot.sandbox.switch.park import Replaces
 from bot.sip.messages import Message
 from bot.sip.rc import Command
 from tests.sandbox.conftest import Person

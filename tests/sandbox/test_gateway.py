@@ -20,14 +20,14 @@ from bot.clock import Clock
 from bot.media import MediaEngine, MediaOptions, Speech
 from bot.ringcentral import Gateway, RestClient
 from bot.ringcentral.frames import Notification
-from bot.sandbox.gateway import _parse
-from bot.sandbox.model import Change, Party, PartyStatus, Session
 from bot.sandbox.options import SandboxOptions
-from bot.sandbox.people import People
-from bot.sandbox.rest import RestServer
-from bot.sandbox.rest_auth import CLIENT_ID, JWT_GRANT, Login
-from bot.sandbox.rest_errors import RestProblem
-from bot.sandbox.switch import Switch
+from bot.sandbox.people.company import People
+from bot.sandbox.rest.auth import CLIENT_ID, JWT_GRANT, Login
+from bot.sandbox.rest.errors import RestProblem
+from bot.sandbox.rest.gateway import _parse
+from bot.sandbox.rest.server import RestServer
+from bot.sandbox.switch.model import Change, Party, PartyStatus, Session
+from bot.sandbox.switch.switch import Switch
 
 SESSIONS = "/restapi/v1.0/account/~/extension/~/telephony/sessions"
 PRESENCE = "/restapi/v1.0/account/~/extension/{}/presence?detailedTelephonyState=true&sipData=true"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from bot.sandbox.endpoints import Leg, LegEnd, LegState
-from bot.sandbox.model import PartyStatus
 from bot.sandbox.sandbox import Sandbox
+from bot.sandbox.switch.model import PartyStatus
 from bot.sip.rc import Command
 from tests.sandbox.conftest import Person, ToneSpeech
 from tests.sandbox.sip_client import SDP, command_of, raw_phone

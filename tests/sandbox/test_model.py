@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import IllegalTransition
-from bot.sandbox.model import MOVES, Party, PartyStatus
 from bot.sandbox.options import SandboxOptions
-from bot.sandbox.plan import make_extensions, password_of
+from bot.sandbox.switch.model import MOVES, Party, PartyStatus
+from bot.sandbox.switch.plan import make_extensions, password_of
 
 
 @pytest.mark.parametrize("old", PartyStatus)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 
-from bot.sandbox.model import PartyStatus
 from bot.sandbox.sandbox import Sandbox
+from bot.sandbox.switch.model import PartyStatus
 from bot.sip.messages import Request, make_headers
 from tests.sandbox.conftest import Person
 from tests.sandbox.sip_client import raw_phone

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 
-from bot.sandbox.model import ParkLocation, PartyStatus
 from bot.sandbox.sandbox import Sandbox
+from bot.sandbox.switch.model import ParkLocation, PartyStatus
 from bot.sip.messages import respond
 from tests.sandbox.conftest import Person
 from tests.sandbox.sip_client import IncomingCall, RawPhone, raw_phone

@@ -9,8 +9,8 @@ import pytest
 
 from bot.media import Pcm, Speech, ToneSource, frames_of
 from bot.media.codecs import codec_named
-from bot.sandbox.hearing import PhraseEar, SilenceEar, SpeechEar, Spotter, ToneEar
-from bot.sandbox.hearing_phrase import LIKENESS, WEAKEST, Phrase, PhraseMatch, PhraseSpotter
+from bot.sandbox.people.hearing import PhraseEar, SilenceEar, SpeechEar, Spotter, ToneEar
+from bot.sandbox.people.phrase import LIKENESS, WEAKEST, Phrase, PhraseMatch, PhraseSpotter
 
 ORDER_LINE = "You are through to the order line."
 TEXTS = (

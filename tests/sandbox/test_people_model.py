@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bot.errors import ConfigError
 from bot.problems import FileProblems
-from bot.sandbox.people_model import SHIPPED, Answering, Person, read_people
-from bot.sandbox.people_steps import ACTIONS, Call, Hear, Play, Repeat, parse_duration
+from bot.sandbox.people.model import SHIPPED, Answering, Person, read_people
+from bot.sandbox.people.steps import ACTIONS, Call, Hear, Play, Repeat, parse_duration
 from bot.yaml12 import load_document, to_model
 
 ADA = """\

@@ -10,8 +10,8 @@ import pytest
 from bot.errors import ConfigError
 from bot.media import Speech
 from bot.sandbox.options import SandboxOptions
-from bot.sandbox.people import People, PersonResult
-from bot.sandbox.people_model import SHIPPED, Person
+from bot.sandbox.people.company import People, PersonResult
+from bot.sandbox.people.model import SHIPPED, Person
 from bot.sandbox.sandbox import Sandbox
 
 ADA = "+16505550199"

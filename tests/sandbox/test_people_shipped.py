@@ -12,7 +12,7 @@ from bot.clock import Clock
 from bot.media import MediaEngine, MediaOptions, PcmSource, Speech
 from bot.phone import InboundSession, IncomingCall, OutboundSession, Phone, PhoneEvent, SipInfo
 from bot.sandbox.options import SandboxOptions
-from bot.sandbox.people_model import SHIPPED
+from bot.sandbox.people.model import SHIPPED
 from bot.sandbox.sandbox import Sandbox
 from bot.sip.rc import Reply, ReplyOutcome
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.sandbox.model import PartyStatus
 from bot.sandbox.sandbox import Sandbox
+from bot.sandbox.switch.model import PartyStatus
 from bot.sip.rc import Command, parse_call_info
 from tests.sandbox.conftest import Person
 from tests.sandbox.sip_client import raw_phone

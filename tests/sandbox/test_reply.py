@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from bot.sandbox.endpoints import LegEnd, LegState
-from bot.sandbox.menu import reply_text
 from bot.sandbox.sandbox import Sandbox
+from bot.sandbox.switch.menu import reply_text
 from bot.sip.messages import Request
 from bot.sip.rc import Command, Reply, reply_outcome
 from tests.sandbox.conftest import Person, ToneSpeech

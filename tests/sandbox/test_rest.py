@@ -12,13 +12,13 @@ import pytest
 from bot.clock import Clock
 from bot.errors import ConfigError
 from bot.media import MediaEngine, MediaOptions, Speech
-from bot.sandbox.model import Party, PartyStatus, Session, SipData
 from bot.sandbox.options import SandboxOptions
-from bot.sandbox.people import People
-from bot.sandbox.rest import RestServer
-from bot.sandbox.rest_auth import CLIENT_ID, JWT_GRANT
-from bot.sandbox.rest_devices import SipInfo
-from bot.sandbox.switch import Switch
+from bot.sandbox.people.company import People
+from bot.sandbox.rest.auth import CLIENT_ID, JWT_GRANT
+from bot.sandbox.rest.devices import SipInfo
+from bot.sandbox.rest.server import RestServer
+from bot.sandbox.switch.model import Party, PartyStatus, Session, SipData
+from bot.sandbox.switch.switch import Switch
 
 ACCOUNT = "/restapi/v1.0/account/~"
 

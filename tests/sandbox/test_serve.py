@@ -15,7 +15,7 @@ import pytest
 
 from bot.errors import ConfigError
 from bot.sandbox.options import SandboxOptions
-from bot.sandbox.people_model import SHIPPED
+from bot.sandbox.people.model import SHIPPED
 from bot.sandbox.serve import serve
 
 PROGRAM = """

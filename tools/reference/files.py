@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from bot.campaigns.model import OFFERED, CampaignFile
 from bot.config import ENVIRONMENT, Config
-from bot.sandbox.people_model import Person
-from bot.sandbox.people_steps import ACTIONS, HearArgs
+from bot.sandbox.people.model import Person
+from bot.sandbox.people.steps import ACTIONS, HearArgs
 from tools.reference.words import (
     DURATIONS_TEXT,
     codes,

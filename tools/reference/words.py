@@ -15,8 +15,8 @@ from pydantic.fields import FieldInfo
 from bot.actions import EventName, FlowName
 from bot.durations import Duration, format_duration
 from bot.flows.events import Matches
-from bot.sandbox.people_steps import Duration as StepDuration
-from bot.sandbox.people_steps import Text as PersonText
+from bot.sandbox.people.steps import Duration as StepDuration
+from bot.sandbox.people.steps import Text as PersonText
 from bot.schedule import TimeOfDay
 
 GENERATED = "<!-- Made by tools/reference from the models: change those, then run `make docs`. -->"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from bot.errors import IllegalTransition, MalformedMessage
-from bot.sandbox.registrar import Binding
+from bot.sandbox.switch.registrar import Binding
 from bot.sandbox.wire.connection import Connection
 from bot.sandbox.wire.core import Core
 from bot.sandbox.wire.dialog import TRANSACTION, Dialog

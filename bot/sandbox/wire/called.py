@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bot.errors import MalformedSdp, MediaFailed
 from bot.log import get_logger
-from bot.sandbox.calls import Call
 from bot.sandbox.endpoints import LegEnd, LegState
-from bot.sandbox.legs import Accepted, Refused, Replied
-from bot.sandbox.model import Party, PartyStatus
-from bot.sandbox.registrar import Binding
+from bot.sandbox.switch.calls import Call
+from bot.sandbox.switch.legs import Accepted, Refused, Replied
+from bot.sandbox.switch.model import Party, PartyStatus
+from bot.sandbox.switch.registrar import Binding
 from bot.sandbox.wire.branch import Branch, BranchState
 from bot.sandbox.wire.commands import Commands, call_info, command_verdict, reply_of
 from bot.sandbox.wire.connection import Connection

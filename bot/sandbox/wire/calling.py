@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.errors import MalformedSdp, MediaFailed
 from bot.sandbox.endpoints import LegEnd, LegState
-from bot.sandbox.switch import Caller, Opened
+from bot.sandbox.switch.switch import Caller, Opened
 from bot.sandbox.wire.connection import Connection
 from bot.sandbox.wire.core import Core
 from bot.sandbox.wire.dialog import Dialog

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.errors import MalformedMessage
-from bot.sandbox.legs import Forwarded, Rejected, ToVoicemail, Verdict
-from bot.sandbox.model import Extension, Party, Session
+from bot.sandbox.switch.legs import Forwarded, Rejected, ToVoicemail, Verdict
+from bot.sandbox.switch.model import Extension, Party, Session
 from bot.sip.rc import Command, RcMessage, Reply, ReplyOutcome
 
 __all__ = ["Commands", "call_info", "command_verdict", "reply_of"]

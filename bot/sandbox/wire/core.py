@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from bot.sandbox.model import Extension
-from bot.sandbox.registrar import Binding, Registrar
-from bot.sandbox.switch import Switch
-from bot.sandbox.tasks import Tasks, first_of
+from bot.sandbox.switch.model import Extension
+from bot.sandbox.switch.registrar import Binding, Registrar
+from bot.sandbox.switch.switch import Switch
+from bot.sandbox.switch.tasks import Tasks, first_of
 from bot.sandbox.wire.connection import Connection
 from bot.sandbox.wire.dialog import Dialog, Numbers
 

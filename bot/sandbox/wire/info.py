@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.sandbox.calls import Park
-from bot.sandbox.legs import Accepted, BaseLeg
-from bot.sandbox.model import Extension
-from bot.sandbox.numbering import Outside, resolve
-from bot.sandbox.outcomes import ringing_leg
-from bot.sandbox.ringing import ring
+from bot.sandbox.switch.calls import Park
+from bot.sandbox.switch.legs import Accepted, BaseLeg
+from bot.sandbox.switch.model import Extension
+from bot.sandbox.switch.numbering import Outside, resolve
+from bot.sandbox.switch.outcomes import ringing_leg
+from bot.sandbox.switch.ringing import ring
 from bot.sandbox.wire.phone_leg import PhoneLeg
 from bot.sip.rc import json_response
 

@@ -8,10 +8,10 @@ from typing import Any
 from bot.errors import CallEnded, MalformedSdp, MediaFailed
 from bot.log import get_logger
 from bot.media import MediaSession, Pcm, Source
-from bot.sandbox.calls import Call
 from bot.sandbox.endpoints import LegEnd, LegState, Remover
-from bot.sandbox.legs import BaseLeg
-from bot.sandbox.model import Party, SipData
+from bot.sandbox.switch.calls import Call
+from bot.sandbox.switch.legs import BaseLeg
+from bot.sandbox.switch.model import Party, SipData
 from bot.sandbox.wire.core import Core
 from bot.sandbox.wire.dialog import Dialog
 from bot.sip.messages import tag_of

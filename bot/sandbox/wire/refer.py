@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from bot.sandbox.calls import Park, Transfer
 from bot.sandbox.endpoints import LegState
-from bot.sandbox.model import ParkLocation
-from bot.sandbox.numbering import resolve
+from bot.sandbox.switch.calls import Park, Transfer
+from bot.sandbox.switch.model import ParkLocation
+from bot.sandbox.switch.numbering import resolve
 from bot.sandbox.wire.phone_leg import PhoneLeg
 from bot.sip.messages import Request, address_of, number_of
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from bot.errors import MalformedMessage
-from bot.sandbox.model import Extension
-from bot.sandbox.registrar import Binding
+from bot.sandbox.switch.model import Extension
+from bot.sandbox.switch.registrar import Binding
 from bot.sandbox.wire.connection import Connection, Registration
 from bot.sandbox.wire.core import Core
 from bot.sip.digest import Credentials, challenge, verify

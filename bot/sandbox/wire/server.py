@@ -10,11 +10,11 @@ from websockets.typing import Subprotocol
 
 from bot.errors import ConfigError
 from bot.log import get_logger
-from bot.sandbox.calls import Call
 from bot.sandbox.certificate import Certificate
-from bot.sandbox.legs import BaseLeg
-from bot.sandbox.model import Party
-from bot.sandbox.switch import Switch
+from bot.sandbox.switch.calls import Call
+from bot.sandbox.switch.legs import BaseLeg
+from bot.sandbox.switch.model import Party
+from bot.sandbox.switch.switch import Switch
 from bot.sandbox.wire.branch import Branch
 from bot.sandbox.wire.called import CalledLeg
 from bot.sandbox.wire.calling import invite

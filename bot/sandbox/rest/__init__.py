@@ -1,0 +1,1 @@
+"""The platform's REST interface and its event gateway, on the state of the switch."""
