@@ -209,6 +209,7 @@ class Stage:
         self.speech = FakeSpeech()
         self.scheduler = FakeScheduler(self)
         self.calls: dict[str, FakeCall] = {}
+        self.phones: dict[str, object] = {}
         self.agents: dict[str, AgentState] = {}
         self.queues: dict[str, QueueState] = {}
         self.busy = False

@@ -286,3 +286,15 @@ async def test_an_overflow_caller_for_whom_there_is_no_place_goes_to_voicemail_a
         assert eve.end is None, "who was parked first still waits"
         await eve.hangup()
         await quiet(stage)
+
+
+async def test_who_was_called_is_who_calls_back(stage: Stage) -> None:
+    dialled: list[str] = []
+    stage.bot.calls.on_event(
+        lambda event: dialled.append(event.call.phone) if event.name == "call.dialling" and event.call else None
+    )
+    async with stage.busy_line():
+        result = await stage.sandbox.people.play("ada-is-urgent")
+        await stage.flow_done("busy-reply", 0)
+    assert result.ok, result
+    assert dialled == ["front-desk"]
