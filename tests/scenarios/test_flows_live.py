@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.clock import VirtualClock
-from bot.demo import demo_config
+from bot.demo import Stage, demo_config
 from bot.flows import RunEnded
 from bot.media import MediaOptions, Speech, ToneSource
 from bot.sandbox import Sandbox, SandboxOptions
