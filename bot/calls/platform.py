@@ -190,7 +190,8 @@ class PlatformWatch:
         if presence.extension_id in self._locations:
             self._parked(self._locations[presence.extension_id], presence)
         extension = self._extensions.get(presence.extension_id)
-        if extension is not None:
+        told = presence.status is not TelephonyStatus.UNKNOWN or presence.active_calls
+        if extension is not None and told:
             self._calls.watched.update(
                 extension,
                 busy=not presence.free,

@@ -326,6 +326,8 @@ async def test_an_event_that_says_nothing_changes_nothing(path: str, body: dict[
         with capture_logs() as logs, watch.board.nothing_told():
             watch.gateway.tells(path, body)
         assert [line["log_level"] for line in logs] in ([], ["warning"])
+        if path == "/extension/1002/presence" and not body:
+            assert watch.calls.agents["102"].free, "an empty presence is no call"
         watch.presence("1002", sequence=1, **TALKS)
         assert watch.board.names() == ["agent.call.started"]
 
