@@ -1,5 +1,6 @@
 """The phone core: one registered phone, its call sessions, its recovery."""
 
+from bot.phone.commands import FlipResult
 from bot.phone.events import IncomingCall, PhoneEvent, Registered, RegistrationLost, SessionChanged, Unregistered
 from bot.phone.inbound import InboundSession
 from bot.phone.lifetime import SessionEnd, SessionState
@@ -10,6 +11,7 @@ from bot.phone.session import Session
 from bot.phone.sip_info import SipInfo
 
 __all__ = [
+    "FlipResult",
     "InboundSession",
     "IncomingCall",
     "OutboundSession",

@@ -23,6 +23,8 @@ class PhoneLimits:
     """The ACK after our 200."""
     operation: float = 10.0
     """The CANCEL that shows that a decline, forward, reply or voicemail was done."""
+    command: float = 10.0
+    """The result of a JSON command: recording, flip, park."""
     transfer: float = 10.0
     """The BYE that shows that a transfer was done."""
     cancelled: float = 2.0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from bot.errors import BotError, CallEnded, ConnectionFailed, MediaFailed, NoReply, NotRegistered
 from bot.log import get_logger
 from bot.media import MediaState
+from bot.phone.commands import CallCommands, Commands
 from bot.phone.lifetime import Lifetime, SessionEnd, SessionEvent, SessionState
 from bot.phone.line import Line
 from bot.phone.negotiation import Negotiation
@@ -31,7 +32,7 @@ REPAIR_AFTER = 1.0
 ChangeCallback = Callable[["Session", SessionState, SessionState], None]
 
 
-class Session:
+class Session(CallCommands):
     """A call session. `end` is set when `state` is ENDED.
 
     `remote_number` and `remote_name` are the other party, `session_id` ties the legs of one call together
@@ -56,6 +57,7 @@ class Session:
         self._life = Lifetime(state, line.tasks, self._moved)
         self._negotiation = Negotiation(line, dialog, media, self._life)
         self._transfer = Transfer(line, dialog, self._life)
+        self._commands = Commands(line, dialog, self._life)
         self._callbacks: list[ChangeCallback] = []
         self._stop_watching: Callable[[], None] | None = None
         self._hanging_up: asyncio.Task[None] | None = None
@@ -153,7 +155,10 @@ class Session:
             case "NOTIFY":
                 self._respond(request, 200)
                 self._transfer.notified(request)
-            case "INFO" | "UPDATE" | "MESSAGE" | "OPTIONS" | "CANCEL" | "PRACK":
+            case "INFO":
+                self._respond(request, 200)
+                self._commands.received(request)
+            case "UPDATE" | "MESSAGE" | "OPTIONS" | "CANCEL" | "PRACK":
                 self._respond(request, 200)
             case "REFER":
                 self._respond(request, 603)

@@ -1,4 +1,4 @@
-"""Blind transfer by REFER (RFC 3515), which is also how a call is parked at a location."""
+"""Transfer by REFER (RFC 3515): blind, which is also how a call is parked at a location, and warm."""
 
 from __future__ import annotations
 
@@ -27,31 +27,43 @@ class Transfer:
     def under_way(self) -> bool:
         return self._failed is not None
 
-    async def to(self, uri: str) -> None:
+    async def to(self, uri: str, *, second: Transfer | None = None) -> None:
         """Have the peer call `uri` instead of us; done when the phone system has hung up on us.
+
+        `second` is that of another call of ours, whose place the peer takes: that one ends, too, and is waited for.
 
         Raises:
             OperationRefused: it was refused, failed, or was not done within the limit.
             CallEnded: the call ended first.
             NoReply, ConnectionFailed, NotRegistered: nothing came back.
         """
-        if self._failed is not None:
+        both = (self,) if second is None else (self, second)
+        if any(one.under_way for one in both):
             raise OperationRefused("this call is being transferred already")
-        self._failed = asyncio.get_running_loop().create_future()
+        failed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        for one in both:
+            one._failed = failed
         try:
-            await self._refer(uri)
-            await self._done(self._failed)
-        except CallEnded:
-            if self._life.end is None or self._life.end.cause != "transferred":
-                raise
+            await self._referred(uri, failed)
+            if second is not None:
+                await asyncio.wait({second._life.over}, timeout=self._line.limits.cancelled)
         finally:
-            self._failed = None
+            for one in both:
+                one._failed = None
 
     def notified(self, notify: Request) -> None:
         """Take a NOTIFY: the status of the transfer is in its body."""
         status, reason = notified_status(notify)
         if status >= 300 and self._failed is not None and not self._failed.done():
             self._failed.set_result((status, reason))
+
+    async def _referred(self, uri: str, failed: asyncio.Future[tuple[int, str]]) -> None:
+        try:
+            await self._refer(uri)
+            await self._done(failed)
+        except CallEnded:
+            if self._life.end is None or self._life.end.cause != "transferred":
+                raise
 
     async def _refer(self, uri: str) -> None:
         headers = {"Refer-To": uri, "Referred-By": self._line.identity.address, **self._line.contact}

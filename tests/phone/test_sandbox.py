@@ -275,3 +275,102 @@ async def test_the_phone_stays_registered_for_an_hour(system: System) -> None:
     leg = await system.call_from_ada()
     await (await desk.ringing()).answer()
     await leg.hangup()
+
+
+async def answered_from_ada(system: System, desk: Desk) -> tuple[Leg, InboundSession]:
+    """Ada speaks at 800 Hz, and we at 500."""
+    leg = await system.call_from_ada()
+    session = await desk.ringing()
+    await session.answer()
+    says(session.media, 500)
+    leg.source = ToneSource((800,))
+    return leg, session
+
+
+async def test_a_call_is_recorded_by_the_phone_system(system: System) -> None:
+    notes: list[str] = []
+    system.sandbox.on_event(lambda event: notes.append(event.kind))
+    leg, session = await answered_from_ada(system, await system.desk("101"))
+    await session.start_recording()
+    await session.stop_recording()
+    assert [kind for kind in notes if kind.startswith("recording")] == ["recording.start", "recording.stop"]
+    await leg.hangup()
+
+
+async def test_who_is_muted_is_not_heard_and_hears(system: System) -> None:
+    leg, session = await answered_from_ada(system, await system.desk("101"))
+    session.mute()
+    await asyncio.sleep(0.5)
+    heard: list[Pcm] = []
+    remove = leg.hear(heard.append)
+    assert await pitch(session.media.on_audio) == pytest.approx(800, abs=20)
+    remove()
+    assert np.abs(np.concatenate(heard)).max() < 100
+    session.unmute()
+    assert await pitch(leg.hear) == pytest.approx(500, abs=20)
+    await leg.hangup()
+
+
+async def test_a_call_parked_in_an_orbit_is_whose_phone_dials_it(system: System) -> None:
+    first, second = await system.desk("101"), await system.desk("102")
+    leg, session = await answered_from_ada(system, first)
+    orbit = await session.park()
+    assert orbit == "801"
+    assert session.end == SessionEnd("us", "transferred")
+    retrieved = await second.phone.call(f"*{orbit}")
+    await retrieved.answered()
+    says(retrieved.media, 600)
+    assert await pitch(leg.hear) == pytest.approx(600, abs=20)
+    assert await pitch(retrieved.media.on_audio) == pytest.approx(800, abs=20)
+    await leg.hangup()
+    await retrieved.ended()
+
+
+async def test_a_flipped_call_goes_on_at_the_other_phone(system: System) -> None:
+    first, second = await system.desk("101"), await system.desk("102")
+    leg, session = await answered_from_ada(system, first)
+    with pytest.raises(OperationRefused):
+        await session.flip("999")
+    flipped = await session.flip("102")
+    assert flipped.target == "102"
+    other = await second.ringing()
+    assert await pitch(leg.hear) == pytest.approx(500, abs=20)
+    await other.answer()
+    says(other.media, 600)
+    await session.hangup()
+    assert await pitch(leg.hear) == pytest.approx(600, abs=20)
+    assert await pitch(other.media.on_audio) == pytest.approx(800, abs=20)
+    await leg.hangup()
+    await other.ended()
+
+
+async def test_a_warm_transfer_joins_the_other_two(system: System) -> None:
+    first, second = await system.desk("101"), await system.desk("102")
+    leg, session = await answered_from_ada(system, first)
+    await session.hold()
+    consulting = await first.phone.call("102")
+    consulted = await second.ringing()
+    await consulted.answer()
+    await consulting.answered()
+    says(consulting.media, 500)
+    says(consulted.media, 600)
+    assert await pitch(consulted.media.on_audio) == pytest.approx(500, abs=20)
+    await session.complete_transfer(consulting)
+    assert session.end == consulting.end == SessionEnd("us", "transferred")
+    assert await pitch(leg.hear) == pytest.approx(600, abs=20)
+    assert await pitch(consulted.media.on_audio) == pytest.approx(800, abs=20)
+    await leg.hangup()
+    await consulted.ended()
+
+
+async def test_a_warm_transfer_that_is_called_off_gives_the_caller_back(system: System) -> None:
+    first, second = await system.desk("101"), await system.desk("102")
+    leg, session = await answered_from_ada(system, first)
+    await session.hold()
+    consulting = await first.phone.call("102")
+    consulted = await second.ringing()
+    await consulting.hangup()
+    await session.unhold()
+    assert (await consulted.ended()).by == "peer"
+    assert await pitch(leg.hear) == pytest.approx(500, abs=20)
+    await leg.hangup()
