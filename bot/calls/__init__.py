@@ -7,6 +7,7 @@ from bot.calls.events import EVENT_NAMES, Event, Listener
 from bot.calls.locations import ParkLocations
 from bot.calls.parking import ParkedCall, ParkLocation
 from bot.calls.platform import PlatformWatch, Watched
+from bot.calls.services import WarmTransfer
 from bot.calls.state import CallEnd, CallState, Disposition, Evidence, Party
 from bot.calls.supervision import CODES, SupervisionMode
 
@@ -31,6 +32,7 @@ __all__ = [
     "PlatformWatch",
     "QueueState",
     "SupervisionMode",
+    "WarmTransfer",
     "Watched",
     "reply_details",
 ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.calls.answer import AnswerWatch
 from bot.calls.parking import ParkLocation
+from bot.calls.services import CallServices, Consult
 from bot.calls.state import CallEnd, CallState, Disposition, Evidence, Party, move
 from bot.clock import Clock
 from bot.errors import CallEnded, CallFailed, CallTaken, UserError
@@ -32,7 +33,7 @@ Tell = Callable[[str, "Call", Mapping[str, Any]], None]
 """Takes what has happened to a call: the name of the event, the call, and the event's details."""
 
 
-class Call:
+class Call(CallServices):
     """A call at one of our phones. Attributes are read by everyone and written here alone."""
 
     def __init__(
@@ -43,6 +44,7 @@ class Call:
         clock: Clock,
         tell: Tell,
         locations: Mapping[str, ParkLocation],
+        consult: Consult,
     ) -> None:
         self.id = call_id
         self.session = session
@@ -64,6 +66,7 @@ class Call:
         self._clock = clock
         self._tell = tell
         self._locations = locations
+        self._consult = consult
         self._changed = asyncio.Event()
         self._digits: asyncio.Queue[str] = asyncio.Queue()
         self._progress = AnswerWatch()

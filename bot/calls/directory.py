@@ -191,11 +191,22 @@ class Calls:
 
     def _adopt(self, session: Session, phone: str, *, service: bool = False) -> Call:
         """Make the call of a new session, without telling anyone yet."""
-        call = Call(f"c-{next(self._numbers)}", session, phone, self._clock, self._call_tells, self.park_locations)
+        call = Call(
+            f"c-{next(self._numbers)}",
+            session,
+            phone,
+            self._clock,
+            self._call_tells,
+            self.park_locations,
+            self._consult,
+        )
         call.service = service
         self._live[call.id] = call
         self._by_session[session] = call
         return call
+
+    async def _consult(self, number: str, phone: str) -> Call:
+        return await self.dial(number, phone=phone)
 
     async def _place_service(self, target: str, phone: str, headers: Mapping[str, str] | None) -> Call:
         """Call a service; here the 200 does mean an answer. A call that does not come up is hung up."""

@@ -13,6 +13,7 @@ from bot.clock import VirtualClock
 from bot.errors import BotError
 from bot.media import Pcm, Source
 from bot.phone import (
+    FlipResult,
     InboundSession,
     IncomingCall,
     OutboundSession,
@@ -151,6 +152,38 @@ class _Session:
 
     async def transfer(self, target: str) -> None:
         await self._do("transfer", target)
+        self.finish("us", "transferred")
+
+    async def hold(self) -> None:
+        await self._do("hold")
+
+    async def unhold(self) -> None:
+        await self._do("unhold")
+
+    def mute(self) -> None:
+        self.told.append(("mute", ""))
+
+    def unmute(self) -> None:
+        self.told.append(("unmute", ""))
+
+    async def start_recording(self) -> None:
+        await self._do("start_recording")
+
+    async def stop_recording(self) -> None:
+        await self._do("stop_recording")
+
+    async def flip(self, target: str) -> FlipResult:
+        await self._do("flip", target)
+        return FlipResult(f"+{target}", target)
+
+    async def park(self) -> str:
+        await self._do("park")
+        self.finish("us", "transferred")
+        return "813"
+
+    async def complete_transfer(self, second: Any) -> None:
+        await self._do("complete_transfer", second.call_id)
+        second.finish("us", "transferred")
         self.finish("us", "transferred")
 
 
