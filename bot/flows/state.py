@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.actions import Scheduler, Speaker
+from bot.actions.talking import Parked
 from bot.calls import Call, Calls, Event
 from bot.clock import Clock
 from bot.errors import UserError
@@ -62,6 +63,8 @@ class RunState:
         self.placed: list[Call] = []
         self.parked: dict[str, Call] = {}
         """The call that this run parked last, by park location."""
+        self.orbit = ""
+        """Where this run parked a call last without a location."""
         self.steps = 0
         self.inbox = Inbox()
         self.variables = Variables(
@@ -104,8 +107,12 @@ class RunState:
         """Another run deals with our call: what comes yet, `finally` that is, must not act on it."""
         self.own = None
 
-    def park(self, location: str, call: Call) -> None:
-        self.parked[location] = call
+    def park(self, place: Parked, call: Call) -> None:
+        """A step of ours parked a call."""
+        if place.location:
+            self.parked[place.location] = call
+        else:
+            self.orbit = place.orbit
 
     # Events
 
@@ -120,7 +127,16 @@ class RunState:
         return True
 
     async def wait_event(self, name: str, filters: Mapping[str, object], target: Call | None) -> Event:
-        """Wait for an event that concerns the run and passes the filters; a call event must be about `target`."""
+        """Wait for an event that concerns the run and passes the filters; a call event must be about `target`.
+
+        Raises:
+            UserError: it would be about a call in an orbit, of which nobody tells anything.
+        """
+        if name.startswith("park.") and self.orbit and not self.parked and "location" not in filters:
+            raise UserError(
+                f"{name} never comes: the call is in the orbit {self.orbit}",
+                hint="only park locations tell who comes and goes: park the call at a location",
+            )
         spec = EVENTS[name]
         wanted: EventFilters = spec.filters.model_validate(filters)
 

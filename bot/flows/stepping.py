@@ -204,7 +204,7 @@ class Stepper:
         if step.spec.ends_call and call is not None:
             state.let_go(call)
         if isinstance(result, Parked) and call is not None:
-            state.park(result.location, call)
+            state.park(result, call)
         if step.common.save_as:
             state.variables.save(step.common.save_as, result)
 

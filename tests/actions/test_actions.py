@@ -14,10 +14,12 @@ import pytest_asyncio
 from pydantic import ValidationError
 
 from bot.actions import ActionContext, ActionSpec, StopRun, builtin_actions
+from bot.actions.talking import Parked
 from bot.calls import Call, Calls, CallState, Event
 from bot.errors import CallFailed, UserError
 from bot.log import get_logger
 from bot.media import write_wav
+from bot.phone import FlipResult
 from bot.sip.rc import ReplyOutcome
 from tests.flows.stage import FakeCall, Stage
 
@@ -91,6 +93,14 @@ async def test_what_can_be_done_with_a_ringing_call(
         ("transfer", {"to": "sales"}, "transfer 201"),
         ("voicemail", {"mailbox": "sales"}, "transfer 201"),
         ("park", {"location": "sales"}, "park sales"),
+        ("park", {}, "park in an orbit"),
+        ("hold", {}, "hold"),
+        ("unhold", {}, "unhold"),
+        ("mute", {}, "mute"),
+        ("unmute", {}, "unmute"),
+        ("start_recording", {}, "start_recording"),
+        ("stop_recording", {}, "stop_recording"),
+        ("flip", {"to": "sales"}, "flip 201"),
     ],
 )
 async def test_what_can_be_done_with_an_answered_call(
@@ -98,6 +108,19 @@ async def test_what_can_be_done_with_an_answered_call(
 ) -> None:
     await do(stage, name, talking, **given)
     assert stage.happened == [noted]
+
+
+async def test_park_says_what_to_dial(stage: Stage) -> None:
+    stage.engine_for()
+    assert await do(stage, "park", stage.placed(), location="sales") == Parked("sales", "prk77")
+    assert await do(stage, "park", stage.placed()) == Parked("", "*813")
+    with pytest.raises(ValidationError):
+        await do(stage, "park", stage.placed(), location="")
+
+
+async def test_flip_says_where_it_rings(stage: Stage, talking: FakeCall) -> None:
+    assert await do(stage, "flip", talking, to="102") == FlipResult("+16505550102", "102")
+    assert talking.live
 
 
 async def test_a_file_is_played_from_the_folder_of_flows(stage: Stage, talking: FakeCall, tmp_path: Path) -> None:

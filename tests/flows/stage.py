@@ -20,6 +20,7 @@ from bot.errors import CallEnded, CallFailed, CallTaken
 from bot.flows import FlowEngine, FlowSet, RunEnded, StepDone, TraceRecord
 from bot.flows.loader import read_text
 from bot.media import Pcm, Source
+from bot.phone import FlipResult
 from bot.problems import format_problems
 from bot.sip.messages import Headers, HeaderView
 from bot.sip.rc import Reply, ReplyOutcome
@@ -123,6 +124,33 @@ class FakeCall(Call):
         await asyncio.sleep(0.1)
         self.finish("transferred", "us")
         return ParkLocation(location, "77")
+
+    async def park_in_orbit(self) -> str:
+        self._note("park in an orbit")
+        self.finish("transferred", "us")
+        return "*813"
+
+    async def hold(self) -> None:
+        self._note("hold")
+
+    async def unhold(self) -> None:
+        self._note("unhold")
+
+    def mute(self) -> None:
+        self._note("mute")
+
+    def unmute(self) -> None:
+        self._note("unmute")
+
+    async def start_recording(self) -> None:
+        self._note("start_recording")
+
+    async def stop_recording(self) -> None:
+        self._note("stop_recording")
+
+    async def flip(self, target: str) -> FlipResult:
+        self._note("flip", target)
+        return FlipResult("+16505550102", target)
 
     async def send_digits(self, digits: str) -> None:
         self._note("digits", digits)

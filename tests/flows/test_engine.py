@@ -546,6 +546,45 @@ async def test_a_finally_that_takes_too_long_does_not_hold_up_closing(stage: Sta
     assert len(asyncio.all_tasks()) == 1
 
 
+@pytest.mark.parametrize("event", ["park.retrieved", "park.parked"])
+async def test_nobody_tells_what_becomes_of_a_call_in_an_orbit(stage: Stage, event: str) -> None:
+    stage.engine_for(
+        f"""
+        flow: a
+        on: call.ringing
+        do:
+          - answer
+          - park:
+            save_as: parked
+          - log: "dial {{{{ parked.orbit }}}}"
+          - wait_for: {event}
+        """
+    )
+    stage.incoming()
+    await stage.settled()
+    assert stage.happened == ["answer", "park in an orbit"]
+    assert stage.outcomes == [("a", "failed")]
+    assert "the orbit *813" in stage.reasons[0]
+
+
+async def test_a_run_that_parked_in_an_orbit_can_wait_for_what_happens_at_a_location(stage: Stage) -> None:
+    stage.engine_for(
+        """
+        flow: a
+        on: call.ringing
+        do:
+          - answer
+          - park
+          - wait_for: {event: park.parked, location: sales}
+        """
+    )
+    stage.incoming()
+    await asyncio.sleep(1)
+    stage.say("park.parked", location="sales", session_id="s-9", number="", name="")
+    await stage.settled()
+    assert stage.outcomes == [("a", "done")]
+
+
 # Traces
 
 

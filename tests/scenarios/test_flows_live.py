@@ -298,3 +298,73 @@ async def test_who_was_called_is_who_calls_back(stage: Stage) -> None:
         await stage.flow_done("busy-reply", 0)
     assert result.ok, result
     assert dialled == ["front-desk"]
+
+
+ORBIT = """
+on: call.ringing
+do:
+  - answer
+  - start_recording
+  - say: please hold the line
+  - hold
+  - wait: 3s
+  - unhold
+  - say: nobody is free
+  - stop_recording
+  - park:
+    save_as: parked
+  - log: "dial {{ parked.orbit }}"
+"""
+
+
+async def test_a_caller_is_recorded_held_and_parked_in_an_orbit_where_a_colleague_picks_up(
+    clock: VirtualClock, tmp_path: Path
+) -> None:
+    flows = flow_folder(tmp_path / "flows", orbit=ORBIT)
+    async with own_stage(
+        tmp_path / "state", clock, options=NOBODY, speech=TONES, flows=flows, campaigns=tmp_path
+    ) as stage:
+        story: list[str] = []
+        stage.sandbox.on_event(lambda event: story.append(event.kind))
+        leg = await stage.call(Somebody("+16505550166", "Ada"), "101")
+        await until(lambda: bool(stage.ended))
+        assert runs_of(stage, "orbit")[0].outcome == "done"
+        done = [kind for kind in story if kind.startswith(("recording", "call.held", "call.resumed", "park."))]
+        assert done == ["recording.start", "call.held", "call.resumed", "recording.stop", "park.parked"]
+        (logged,) = (step.arguments["text"] for step in stage.records.steps if step.action == "log")
+        assert logged == "dial *801"
+        assert [event.data["cause"] for event in stage.records.named("call.ended")] == ["transferred"]
+        colleague = await stage.call(Somebody("102", "Liam"), "*801")
+        colleague.source = ToneSource([700.0])
+        assert await hears(leg, 700.0)
+        await leg.hangup()
+        await quiet(stage)
+
+
+FLIP = """
+on: call.ringing
+do:
+  - answer
+  - flip: "102"
+    save_as: flipped
+  - wait: 5s
+  - hang_up
+"""
+
+
+async def test_a_flipped_caller_stays_with_the_bot_until_it_hangs_up_and_then_talks_on(
+    clock: VirtualClock, tmp_path: Path
+) -> None:
+    flows = flow_folder(tmp_path / "flows", flip=FLIP)
+    liam = Somebody("102", "Liam")
+    async with own_stage(
+        tmp_path / "state", clock, options=NOBODY, speech=TONES, flows=flows, campaigns=tmp_path
+    ) as stage:
+        stage.sandbox.switch.add_endpoint(liam)
+        leg = await stage.call(Somebody("+16505550166", "Ada"), "101")
+        await until(lambda: bool(stage.ended))
+        assert runs_of(stage, "flip")[0].outcome == "done"
+        liam.legs[0].source = ToneSource([700.0])
+        assert await hears(leg, 700.0)
+        await leg.hangup()
+        await quiet(stage)
