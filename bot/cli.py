@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -36,24 +38,48 @@ app.add_typer(campaign, name="campaign")
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="the configuration file")]
 DEFAULT_CONFIG = Path("config.example.yaml")
+INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended before it was done
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
-def start(work: Coroutine[Any, Any, int]) -> int:
-    """Run until done, or until Ctrl-C or SIGTERM, which end it in good order."""
+def start(work: Coroutine[Any, Any, int], *, unfinished: int = 0) -> int:
+    """Run until done, or until Ctrl-C, SIGTERM or the end of the terminal, which end it in good order.
+
+    Returns:
+        What `work` returns, or `unfinished` when it was told to stop before.
+    """
 
     async def until_told() -> int:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                loop.add_signal_handler(number, task.cancel)
         with contextlib.suppress(asyncio.CancelledError):
             return await task
-        return 0
+        return unfinished
 
     return uvloop.run(until_told())
+
+
+def hold_streams() -> None:
+    """Have streams that take all that we print.
+
+    One that came closed is made silent, for a socket must not take its number; and a character that the terminal does
+    not know becomes a question mark.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            silent = os.open(os.devnull, os.O_RDWR)
+            if silent != number:
+                os.dup2(silent, number)
+                os.close(silent)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def load(path: Path) -> Config:
@@ -78,14 +104,18 @@ def demo(
 ) -> None:
     """Start sandbox, bot and people, and show each call as it happens."""
     configure("error")
-    raise typer.Exit(start(demos.play(out, config, once=once, only=tuple(only or ()))))
+    raise typer.Exit(
+        start(demos.play(out, config, once=once, only=tuple(only or ())), unfinished=INTERRUPTED if once else 0)
+    )
 
 
 @app.command()
 def sandbox(
     json: Annotated[bool, typer.Option("--json", help="print one line of JSON when ready")] = False,
-    sip_port: Annotated[int, typer.Option(help="the port for SIP over secure WebSocket; 0: any")] = 0,
-    rest_port: Annotated[int, typer.Option(help="the port for REST and events; 0: any")] = 0,
+    sip_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="the port for SIP over secure WebSocket; 0: any")
+    ] = 0,
+    rest_port: Annotated[int, typer.Option(min=0, max=65535, help="the port for REST and events; 0: any")] = 0,
     people: Annotated[
         list[Path] | None,
         typer.Option(help="a folder of people, instead of those that come with it; may be repeated"),
@@ -117,7 +147,7 @@ def campaign_run(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Dial a campaign's list now, within its rules, and print what came of it."""
-    raise typer.Exit(start(run_campaign(load(config), name, out, anew=anew)))
+    raise typer.Exit(start(run_campaign(load(config), name, out, anew=anew), unfinished=INTERRUPTED))
 
 
 @campaign.command("show")
@@ -128,6 +158,7 @@ def campaign_show(name: str, config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 def main() -> None:
     """The entry point: errors that we raise on purpose become one line, never a traceback."""
+    hold_streams()
     try:
         app()
     except FileProblems as problems:

@@ -16,7 +16,7 @@ __all__ = ["serve", "summary"]
 
 
 async def serve(options: SandboxOptions, out: TextIO, *, as_json: bool = True) -> None:
-    """Run a sandbox until this is cancelled or the process is told to stop (SIGINT, SIGTERM).
+    """Run a sandbox until this is cancelled or the process is told to stop (SIGINT, SIGTERM, SIGHUP).
 
     As soon as everything answers, one line of JSON is written to `out` (`Sandbox.describe`), or, without `as_json`,
     a few lines for people.
@@ -35,10 +35,14 @@ async def serve(options: SandboxOptions, out: TextIO, *, as_json: bool = True) -
 
 @contextlib.contextmanager
 def _told_to_stop() -> Iterator[asyncio.Event]:
-    """An event that SIGINT and SIGTERM set."""
+    """An event that the signals to stop set; one that is ignored stays so (nohup)."""
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [
+        number
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
+    ]
     with contextlib.suppress(NotImplementedError):  # an event loop without signals, as on Windows
         for number in signals:
             loop.add_signal_handler(number, told.set)

@@ -158,6 +158,15 @@ def test_ctrl_c_ends_the_demonstration_in_good_order() -> None:
     assert not any(is_open(port) for port in ports)
 
 
+def test_a_demonstration_that_was_cut_short_has_not_passed() -> None:
+    with running("demo", "--once", "--only", "auto-answer") as process:
+        assert process.stdout is not None
+        assert any("answered" in line for line in iter(process.stdout.readline, "")), "no call was answered"
+        seconds, _, err = told(process, signal.SIGHUP)
+        assert process.returncode == 130, err
+    assert seconds < 2
+
+
 def test_run_goes_on_until_it_is_told_to_stop(config: Path) -> None:
     with running("run", "--config", str(config)) as process:
         assert process.stdout is not None
@@ -180,6 +189,46 @@ def test_the_sandbox_describes_itself_in_one_line_and_ends_when_told() -> None:
         assert (process.returncode, out, err) == (0, "", "")
     assert seconds < 2
     assert not is_open(port)
+
+
+def test_a_port_that_there_cannot_be_is_refused() -> None:
+    done = another("sandbox", "--sip-port", "65536")
+    assert done.returncode == 2
+    assert "65535" in done.stderr
+
+
+def test_a_terminal_that_knows_ascii_alone_is_no_reason_to_fail(config: Path) -> None:
+    config.write_text(re.sub(r"(?m)^flows: .*$", "flows: flöws/nope", config.read_text()))
+    done = subprocess.run(
+        [*BOT, "check", "--config", str(config)],
+        cwd=ROOT,
+        env={**PLAIN, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "fl?ws/nope  there is no such folder" in done.stderr
+
+
+def test_the_sandbox_runs_without_streams() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [*BOT, "sandbox", "--json", "--sip-port", str(port)]
+    process = subprocess.Popen(["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], cwd=ROOT, env=PLAIN)
+    try:
+        deadline = time.monotonic() + 30
+        while not is_open(port) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert is_open(port), process.returncode
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 def assert_one_error(done: Done, text: str) -> None:
