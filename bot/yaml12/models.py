@@ -40,6 +40,12 @@ _WORDS: dict[str, str] = {
     "model_attributes_type": "this must have keys and values",
     "none_required": "this must be empty",
 }
+_LENGTHS: dict[str, str] = {
+    "too_short": "too few here: at least {min_length:,}",
+    "too_long": "too many here: at most {max_length:,}",
+    "string_too_short": "too short: {min_length:,} or more characters",
+    "string_too_long": "too long: at most {max_length:,} characters",
+}
 
 
 def read_model(path: Path, model: type[ModelT], name: str = "") -> ModelT:
@@ -115,6 +121,8 @@ def _explain(
         location, kind = detail["loc"], detail["type"]
         path = tuple(_resolve(node, location))
         found = path[-1][1]
+        if kind == "too_short" and any(_is_below(other["loc"], location) for other in details):
+            continue  # those that are wrong were not counted
         if kind == "extra_forbidden":
             yield _unknown_key(node, model, location)
         elif kind == "missing":
@@ -124,6 +132,10 @@ def _explain(
             if (problem.line, problem.column) not in told:
                 told.add((problem.line, problem.column))
                 yield problem
+
+
+def _is_below(location: Location, other: Location) -> bool:
+    return len(location) > len(other) and location[: len(other)] == other
 
 
 def _best_of_unions(node: Node, details: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -183,6 +195,8 @@ def _wrong_value(node: Node, model: type[BaseModel], detail: ErrorDetails) -> Pr
         return mark.problem(
             f'"{getattr(node, "text", "")}" is not possible here', hint or _described(model, detail["loc"])
         )
+    if kind in _LENGTHS:
+        return mark.problem(_LENGTHS[kind].format(**context), hint)
     message = _WORDS.get(kind) or detail["msg"].removeprefix("Value error, ").replace("Input should", "this should")
     return mark.problem(message, hint)
 

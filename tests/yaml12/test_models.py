@@ -33,6 +33,9 @@ class Person(Strict):
     code: Annotated[str, Field(pattern="^[0-9]+$", description="digits only")] = "0"
     anything: Any = None
     real_name: str = Field("", alias="real-name")
+    notes: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=5)], ...], Field(min_length=1, max_length=2)
+    ] = ("x",)
 
     @model_validator(mode="after")
     def _not_both(self) -> Person:
@@ -71,6 +74,12 @@ def test_a_number_is_taken_as_it_was_typed_where_text_is_wanted() -> None:
         ("name: x\nretry: {times: many}", ["2:16 this must be a whole number"]),
         ("name: x\nretry: 3", ["2:8 this must have keys and values"]),
         ("name: x\nnumbers: 3", ["2:10 this must be a list"]),
+        ("name: x\nnotes: []", ["2:8 too few here: at least 1"]),
+        ("name: x\nnotes: [a, b, c]", ["2:8 too many here: at most 2"]),
+        (
+            "name: x\nnotes: ['', abcdef]",
+            ["2:9 too short: 1 or more characters", "2:13 too long: at most 5 characters"],
+        ),
         ("name: x\nnumbers:", ["2:9 a value is missing here (this must be a list)"]),
         ("name: true", ['1:7 this must be text (put quotes around it: "true")']),
         ("name: x\nflag: maybe", ["2:7 this must be true or false"]),
