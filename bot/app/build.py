@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import phonenumbers
 
@@ -17,6 +18,7 @@ from bot.campaigns import Campaigns, KeepsOptOuts, OnProgress, load_campaigns, o
 from bot.campaigns.numbers import normalise
 from bot.clock import Clock
 from bot.config import Config
+from bot.errors import ConfigError
 from bot.flows import FlowEngine, FlowSet, RunResult, Trace
 from bot.media import MediaEngine, MediaOptions, Speech
 from bot.phone import Phone
@@ -60,7 +62,7 @@ async def open_bot(
         BotError: the platform, a phone or the database cannot be used; nothing is left behind.
     """
     async with AsyncExitStack() as stack:
-        config.state.mkdir(parents=True, exist_ok=True)
+        _make_folder(config.state)
         store = await stack.enter_async_context(await Store.open(config.database_url()))
         plugins = load_plugins(config.plugins)
         flows = FlowSet.load(config.flows, actions_of(plugins, store.do_not_call), variables=config.vars)
@@ -129,3 +131,11 @@ def why_not(number: str) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def _make_folder(state: Path) -> None:
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "set `state` to a folder that the bot may write to"
+        raise ConfigError(f"the folder {state} cannot be made: {error.strerror}", hint=hint) from error

@@ -261,6 +261,14 @@ def test_an_account_without_credentials_says_which_are_missing(bot: Command, tmp
     assert_one_error(done, "RINGCENTRAL_CLIENT_ID, RINGCENTRAL_CLIENT_SECRET, RINGCENTRAL_JWT_TOKEN")
 
 
+def test_a_folder_that_cannot_be_made_is_one_clear_error(bot: Command, config: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    config.write_text(config.read_text() + "state: file/state\n")
+    done = bot("run", "--config", str(config))
+    assert_one_error(done, "file/state cannot be made: Not a directory")
+    assert "set `state`" in done.stderr
+
+
 def test_no_traceback_reaches_a_person() -> None:
     done = another("run", "--config", "nowhere.yaml")
     assert_one_error(done, "there is no configuration file nowhere.yaml")
