@@ -256,6 +256,7 @@ async def open_stage(config_path: Path, *, clock: Clock, story: Story | None = N
                 sandboxed(config, sandbox),
                 clock=clock,
                 speech=speech,
+                on_event=story.event if story else None,
                 on_trace=trace,
                 on_progress=story.progress if story else None,
             ) as bot,
@@ -263,7 +264,6 @@ async def open_stage(config_path: Path, *, clock: Clock, story: Story | None = N
             stage = Stage(sandbox, bot)
             listeners.append(stage.record)
             if story:
-                bot.calls.on_event(story.event)
                 story.started(bot.phones.values(), bot.plugins.names)
             yield stage
 

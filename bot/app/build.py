@@ -13,7 +13,7 @@ import phonenumbers
 from bot.actions import ActionRegistry, ActionSpec, builtin_actions
 from bot.app.phones import PhoneStarter, owned_tasks
 from bot.app.platform import Platform
-from bot.calls import Call, Calls
+from bot.calls import Call, Calls, Listener
 from bot.campaigns import Campaigns, KeepsOptOuts, OnProgress, load_campaigns, opt_out_action
 from bot.campaigns.numbers import normalise
 from bot.clock import Clock
@@ -49,11 +49,13 @@ async def open_bot(
     *,
     clock: Clock,
     speech: Speech,
+    on_event: Listener | None = None,
     on_trace: Trace | None = None,
     on_progress: OnProgress | None = None,
     automatic: bool = True,
 ) -> AsyncIterator[Bot]:
-    """Build everything, register the phones, and run until the context is left.
+    """Build everything, register the phones, and run until the context is left. `on_event` hears every event, from
+    the first.
 
     Unless `automatic`, nothing starts by itself: no schedule, no campaign, no flow that an event would trigger.
 
@@ -92,6 +94,8 @@ async def open_bot(
         campaigns = Campaigns(campaign_files, store, calls, run_in_call, clock, on_progress=on_progress)
         await stack.enter_async_context(engine)
         stack.callback(calls.on_event(engine.handle))
+        if on_event is not None:
+            stack.callback(calls.on_event(on_event))
         await stack.enter_async_context(plugins.running(calls))
         device = "" if automatic else "-once"
         phones = await PhoneStarter(config, platform, calls, media, clock, device).start(stack)

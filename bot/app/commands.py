@@ -57,10 +57,15 @@ async def run_bot(config: Config, out: Console) -> int:
         Speech(voice=config.speech.voice, rate=config.speech.rate) as speech,
         open_platform(config, clock, speech) as platform,
         open_bot(
-            config, platform, clock=clock, speech=speech, on_trace=story.trace, on_progress=story.progress
+            config,
+            platform,
+            clock=clock,
+            speech=speech,
+            on_event=story.event,
+            on_trace=story.trace,
+            on_progress=story.progress,
         ) as bot,
     ):
-        bot.calls.on_event(story.event)
         story.started(bot.phones.values(), bot.plugins.names)
         if config.account == "sandbox":
             story.say("sandbox", f"Ada calls when told to: curl -X POST {platform.server}/sandbox/scripts/ada-orders")
@@ -80,12 +85,12 @@ async def run_campaign(config: Config, name: str, out: Console, *, anew: bool = 
             platform,
             clock=clock,
             speech=speech,
+            on_event=story.event,
             on_trace=story.trace,
             on_progress=story.progress,
             automatic=False,
         ) as bot,
     ):
-        bot.calls.on_event(story.event)
         report = await bot.campaigns.run(name, anew=anew)
     for table in report_tables(report):
         out.print(table)
