@@ -24,6 +24,7 @@ __all__ = [
     "MediaSettings",
     "PhoneSettings",
     "QueueSettings",
+    "RegistrationSettings",
     "SandboxSettings",
     "SpeechSettings",
     "load_config",
@@ -83,6 +84,13 @@ class SandboxSettings(Settings):
     people: tuple[Path, ...] = Field((), description="folders of people; those that come with it when empty")
 
 
+class RegistrationSettings(Settings):
+    """What happens at the start when five phones of an extension are registered already."""
+
+    wait: float = Field(180.0, ge=0, description="seconds to wait for a free place; with 0 the bot ends at once")
+    pause: float = Field(30.0, gt=0, description="seconds between two attempts")
+
+
 class LogSettings(Settings):
     """What is logged, on the error output."""
 
@@ -110,6 +118,7 @@ class Config(Settings):
     vars: dict[str, Any] = Field({}, description="values for flows: vars.NAME")
     speech: SpeechSettings = SpeechSettings()
     media: MediaSettings = MediaSettings()
+    registration: RegistrationSettings = RegistrationSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("phones")

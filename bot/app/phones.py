@@ -15,11 +15,11 @@ from pydantic import SecretStr
 from bot.app.platform import Platform
 from bot.calls import Calls, PlatformWatch, Watched
 from bot.clock import Clock
-from bot.config import Config, PhoneSettings
-from bot.errors import BotError, CertificateNotTrusted, ConnectionFailed, RegistrationFailed
+from bot.config import Config, PhoneSettings, RegistrationSettings
+from bot.errors import BotError, CertificateNotTrusted, ConnectionFailed, RegistrationFailed, TooManyContacts
 from bot.log import get_logger
 from bot.media import MediaEngine
-from bot.phone import Phone, SipInfo
+from bot.phone import Phone, RegistrationLost, SipInfo
 from bot.ringcentral import Provision, Provisioner, RestClient
 
 __all__ = ["PhoneStarter", "owned_tasks"]
@@ -97,11 +97,35 @@ class PhoneStarter:
         self.calls.add_phone(phone, extension, settings.caller_id)
         stack.push_async_callback(phone.stop)
         try:
-            await phone.start()
+            await self._come_up(phone)
         except BotError as error:
             log.error("phone not registered", phone=settings.name, error=str(error))
             raise
         return phone, extension
+
+    async def _come_up(self, phone: Phone) -> None:
+        """Register. While five phones of the extension are registered already, wait for one of them to go: that of a
+        bot which ended without a word is forgotten within two minutes (wire notes, §2).
+
+        Raises:
+            TooManyContacts: none did within the configured time.
+            BotError: whatever `Phone.start` raises.
+        """
+        limits = self.config.registration
+        left = limits.wait
+        while True:
+            try:
+                await phone.start()
+                return
+            except TooManyContacts as error:
+                if left <= 0:
+                    raise
+                pause = min(limits.pause, left)
+                log.warning("five phones are registered already", phone=phone.name, again_in=round(pause))
+                if left == limits.wait:
+                    self.calls.phone_event(RegistrationLost(phone.name, _waiting(limits, error)))
+            await self.clock.sleep(pause)
+            left -= pause
 
     async def _watch(self, stack: AsyncExitStack, rest: RestClient, extensions: Iterable[str]) -> None:
         config = self.config
@@ -123,6 +147,14 @@ def _stale(error: BotError, provision: Provision) -> bool:
     if isinstance(error, RegistrationFailed):
         return error.status in (401, 403, *provision.retry_codes)
     return not isinstance(error, CertificateNotTrusted)
+
+
+def _waiting(limits: RegistrationSettings, error: TooManyContacts) -> TooManyContacts:
+    """What the story says while a place is waited for."""
+    rhythm = f"trying again every {limits.pause:g} s, {limits.wait:g} s at most"
+    return TooManyContacts(
+        f"five phones of this extension are registered; {rhythm}", status=error.status, reason=error.reason
+    )
 
 
 def _instance_id(state: Path, phone: str) -> str:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import io
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from rich.console import Console
 from structlog.testing import capture_logs
 
 from bot.app import Platform, open_bot, sandboxed
 from bot.clock import VirtualClock
-from bot.config import Config, load_config
+from bot.config import Config, RegistrationSettings, load_config
 from bot.demo import Stage, demo_config
 from bot.errors import (
     BotError,
@@ -31,6 +34,7 @@ from bot.errors import (
 from bot.media import MediaEngine, MediaOptions, Speech
 from bot.phone import Phone, SipInfo
 from bot.sandbox import Sandbox
+from bot.story import Story
 from tests.scenarios.conftest import CONFIG, quiet
 
 
@@ -141,6 +145,52 @@ async def test_the_sixth_instance_is_told(sandbox: Sandbox, clock: VirtualClock)
         phones[0] = await register(sandbox, clock, media, "phone-6")
         for phone in phones:
             await phone.stop()
+
+
+@asynccontextmanager
+async def all_places_taken(sandbox: Sandbox, clock: VirtualClock) -> AsyncIterator[list[Phone]]:
+    """Five phones of the front desk's extension."""
+    async with MediaEngine(MediaOptions(loopback=True)) as media:
+        phones = [await register(sandbox, clock, media, f"phone-{number}") for number in range(5)]
+        yield phones
+        for phone in phones:
+            await phone.stop()
+
+
+async def test_a_bot_waits_for_a_free_place_says_so_and_takes_it(
+    sandbox: Sandbox, config: Config, clock: VirtualClock
+) -> None:
+    out = io.StringIO()
+    story = Story(Console(file=out, width=200), clock)
+    async with all_places_taken(sandbox, clock) as phones, Speech() as speech:
+        began = clock.monotonic()
+        asyncio.get_running_loop().call_later(45, lambda: freed.append(asyncio.ensure_future(phones[2].stop())))
+        freed: list[asyncio.Future[None]] = []
+        with capture_logs() as logs:
+            async with open_bot(
+                config, sandboxed(config, sandbox), clock=clock, speech=speech, on_event=story.event
+            ) as bot:
+                assert 60 <= clock.monotonic() - began < 65
+                assert bot.phones["front-desk"].registered
+        await asyncio.gather(*freed)
+    waits = [entry for entry in logs if entry["event"] == "five phones are registered already"]
+    assert [(entry["phone"], entry["again_in"]) for entry in waits] == [("front-desk", 30)] * 2
+    assert out.getvalue().count("trying again every 30 s, 180 s at most") == 1
+    assert "front-desk" in out.getvalue()
+
+
+@pytest.mark.parametrize(("wait", "attempts"), [(0.0, 1), (70.0, 4)])
+async def test_a_bot_gives_up_when_no_place_becomes_free(
+    sandbox: Sandbox, config: Config, clock: VirtualClock, wait: float, attempts: int
+) -> None:
+    patient = config.model_copy(update={"registration": RegistrationSettings(wait=wait)})
+    async with all_places_taken(sandbox, clock):
+        began = clock.monotonic()
+        with capture_logs() as logs:
+            assert "603" in await fails(patient, sandboxed(patient, sandbox), clock, TooManyContacts)
+        assert wait <= clock.monotonic() - began < wait + 10
+    waits = [entry for entry in logs if entry["event"] == "five phones are registered already"]
+    assert len(waits) == attempts - 1
 
 
 async def test_a_number_that_does_not_exist_is_told(stage: Stage) -> None:
