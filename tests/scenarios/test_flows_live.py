@@ -368,3 +368,44 @@ async def test_a_flipped_caller_stays_with_the_bot_until_it_hangs_up_and_then_ta
         assert await hears(leg, 700.0)
         await leg.hangup()
         await quiet(stage)
+
+
+ANSWERS = """
+on: call.ringing
+do:
+  - answer
+  - wait: 60s
+"""
+
+
+@pytest.mark.parametrize("completed", [True, False])
+async def test_a_caller_is_announced_to_a_colleague_and_handed_over_or_taken_back(
+    completed: bool, clock: VirtualClock, tmp_path: Path
+) -> None:
+    flows = flow_folder(tmp_path / "flows", answers=ANSWERS)
+    liam = Somebody("102", "Liam")
+    async with own_stage(
+        tmp_path / "state", clock, options=NOBODY, speech=TONES, flows=flows, campaigns=tmp_path
+    ) as stage:
+        stage.sandbox.switch.add_endpoint(liam)
+        leg = await stage.call(Somebody("+16505550166", "Ada"), "101")
+        await leg.answered()
+        await until(lambda: bool(stage.records.named("call.answered")))
+        (call,) = stage.bot.calls.live.values()
+        transfer = await call.warm_transfer("102")
+        await transfer.call.answered()
+        liam.legs[0].source = ToneSource([700.0])
+        assert await bot_hears(transfer.call, 700.0)
+        assert not await hears(leg, 700.0), "a caller on hold hears the colleague"
+        if completed:
+            await transfer.complete()
+            assert await hears(leg, 700.0)
+            assert [event.call for event in stage.records.named("call.ended")] == [transfer.call, call]
+        else:
+            await transfer.cancel()
+            await liam.legs[0].ended()
+            call.media.source = ToneSource([900.0])
+            assert await hears(leg, 900.0)
+            assert [event.call for event in stage.records.named("call.ended")] == [transfer.call]
+        await leg.hangup()
+        await quiet(stage)
