@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,6 +43,15 @@ INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended before it 
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    version: Annotated[bool, typer.Option("--version", help="say which version this is", is_eager=True)] = False,
+) -> None:
+    if version:
+        out.print(f"callbot {metadata.version('callbot')}")
+        raise typer.Exit
 
 
 def start(work: Coroutine[Any, Any, int], *, unfinished: int = 0) -> int:
@@ -169,7 +179,3 @@ def main() -> None:
         if error.hint:
             err.print(f"      {error.hint}", markup=False, soft_wrap=True, emoji=False)
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

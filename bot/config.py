@@ -150,6 +150,8 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
         ConfigError: there is no such file, or an account has no credentials.
         FileProblems: every mistake in it, with its place.
     """
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder, not a configuration file", hint=f"name the file in it: {path}/…")
     if not path.is_file():
         raise ConfigError(f"there is no configuration file {path}", hint="copy config.example.yaml, or use --config")
     config = read_model(path, Config)

@@ -145,8 +145,8 @@ def test_the_example_works_as_it_is() -> None:
 
 
 def test_no_file_and_a_folder_are_told(tmp_path: Path) -> None:
-    for path in (tmp_path / "nowhere.yaml", tmp_path):
-        with pytest.raises(ConfigError, match="no configuration file"):
+    for path, said in ((tmp_path / "nowhere.yaml", "no configuration file"), (tmp_path, "is a folder")):
+        with pytest.raises(ConfigError, match=said):
             load_config(path, {})
 
 

@@ -45,7 +45,7 @@ def check_files(config: Config, folder: Path | None = None) -> FileReport:
         except FileProblems as found:
             problems = [*problems, *found.problems]
     if not problems:
-        return FileReport((), f"No mistakes in {checked} files.")
+        return FileReport((), f"No mistakes in {checked} file{'' if checked == 1 else 's'}.")
     return FileReport(tuple(problems), format_problems(problems, checked=checked))
 
 

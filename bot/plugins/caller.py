@@ -32,7 +32,7 @@ class PluginLimits:
 
     start: float = 30.0
     event: float = 10.0
-    stop: float = 5.0
+    stop: float = 1.0
     waiting: int = 1000
 
 

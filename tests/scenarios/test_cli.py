@@ -18,13 +18,14 @@ from pathlib import Path
 import pytest
 import structlog
 
+from bot import __main__ as entry
 from bot.cli import main
 from bot.config import ENVIRONMENT
 
 pytestmark = pytest.mark.real_time
 
 ROOT = Path(__file__).parents[2]
-BOT = (sys.executable, "-W", "error", "-m", "bot.cli")
+BOT = (sys.executable, "-W", "error", "-m", "bot")
 PLAIN = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
 MISTAKES = "tests/flows/bad"
 
@@ -309,3 +310,24 @@ def test_a_campaign_that_there_is_not_is_told(bot: Command, config: Path) -> Non
     done = bot("campaign", "show", "spring-ofer", "--config", str(config))
     assert_one_error(done, 'there is no campaign "spring-ofer"')
     assert 'did you mean "spring-offer"?' in done.stderr
+
+
+def test_ctrl_c_before_the_command_has_begun_ends_it_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bot.cli.main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert ended.value.code == 130
+
+
+def test_the_entry_point_loads_nothing_that_takes_time() -> None:
+    code = "import sys, bot.__main__; print(sorted({'asyncio', 'numpy', 'bot.cli'} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_the_version_is_said(bot: Command) -> None:
+    done = bot("--version")
+    assert (done.returncode, done.stdout.startswith("callbot ")) == (0, True)
