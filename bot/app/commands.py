@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from bot.app.build import actions_of, open_bot
+from bot.app.build import Bot, actions_of, open_bot
 from bot.app.platform import open_platform
 from bot.calls import Call
 from bot.campaigns import Campaigns, load_campaigns, report_tables
@@ -49,10 +50,9 @@ def check_files(config: Config, folder: Path | None = None) -> FileReport:
     return FileReport(tuple(problems), format_problems(problems, checked=checked))
 
 
-async def run_bot(config: Config, out: Console) -> int:
-    """`bot run`: until told to stop."""
-    clock = Clock()
-    story = Story(out, clock)
+@asynccontextmanager
+async def _running(config: Config, story: Story, clock: Clock, *, automatic: bool) -> AsyncIterator[tuple[Bot, str]]:
+    """A bot with its platform, whose story is told; and where the platform's REST interface is."""
     async with (
         Speech(voice=config.speech.voice, rate=config.speech.rate) as speech,
         open_platform(config, clock, speech) as platform,
@@ -64,11 +64,20 @@ async def run_bot(config: Config, out: Console) -> int:
             on_event=story.event,
             on_trace=story.trace,
             on_progress=story.progress,
+            automatic=automatic,
         ) as bot,
     ):
+        yield bot, platform.server
+
+
+async def run_bot(config: Config, out: Console) -> int:
+    """`bot run`: until told to stop."""
+    clock = Clock()
+    story = Story(out, clock)
+    async with _running(config, story, clock, automatic=True) as (bot, server):
         story.started(bot.phones.values(), bot.plugins.names)
         if config.account == "sandbox":
-            story.say("sandbox", f"Ada calls when told to: curl -X POST {platform.server}/sandbox/scripts/ada-orders")
+            story.say("sandbox", f"Ada calls when told to: curl -X POST {server}/sandbox/scripts/ada-orders")
         await asyncio.Event().wait()
     return 0
 
@@ -76,21 +85,7 @@ async def run_bot(config: Config, out: Console) -> int:
 async def run_campaign(config: Config, name: str, out: Console, *, anew: bool = False) -> int:
     """`bot campaign run NAME`: dials, and does nothing else; a bot that runs beside it goes on undisturbed."""
     clock = Clock()
-    story = Story(out, clock)
-    async with (
-        Speech(voice=config.speech.voice, rate=config.speech.rate) as speech,
-        open_platform(config, clock, speech) as platform,
-        open_bot(
-            config,
-            platform,
-            clock=clock,
-            speech=speech,
-            on_event=story.event,
-            on_trace=story.trace,
-            on_progress=story.progress,
-            automatic=False,
-        ) as bot,
-    ):
+    async with _running(config, Story(out, clock), clock, automatic=False) as (bot, _server):
         report = await bot.campaigns.run(name, anew=anew)
     for table in report_tables(report):
         out.print(table)

@@ -8,6 +8,7 @@ grammar: a request URI is kept as the text that came.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -101,7 +102,7 @@ class HeaderView(Mapping[str, str]):
 
 
 @dataclass(slots=True)
-class Message:
+class Message(ABC):
     """What requests and responses share. Header names are case-insensitive and keep the spelling they came with."""
 
     headers: Headers = field(default_factory=Headers, kw_only=True)
@@ -141,8 +142,9 @@ class Message:
         return tag_of(self.header("To"))
 
     @property
+    @abstractmethod
     def start_line(self) -> str:
-        raise NotImplementedError  # pragma: no cover
+        """The first line, without its line end."""
 
     def __str__(self) -> str:
         """The message as it goes onto the wire: CRLF line ends, Content-Length in bytes."""
