@@ -9,7 +9,7 @@ from contextlib import contextmanager
 __all__ = ["little_work"]
 
 MOST = 2.0
-"""Seconds of this process's time on a processor; 600 steps take about a quarter of it, what must fail takes minutes."""
+"""Seconds of this process's time on a processor: what is meant to fail takes minutes."""
 
 
 @contextmanager
